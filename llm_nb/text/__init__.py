@@ -1,0 +1,1 @@
+"""Text to tokens: byte-level BPE (WordPiece, vocabularies and normalisation to come)."""
