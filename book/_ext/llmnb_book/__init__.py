@@ -1,0 +1,26 @@
+"""What this book needs of Sphinx beyond Jupyter Book: one small module for each need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from . import (
+    address,
+    alt_text,
+    anchors,
+    api_modules,
+    captions,
+    chapter_map,
+    front_door,
+    mathjax,
+)
+
+PARTS = (address, alt_text, anchors, api_modules, captions, chapter_map, front_door, mathjax)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    for part in PARTS:
+        part.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,40 @@
+"""``index.html`` at the top of the built book: a real page that leads to the first one.
+
+sphinx_external_toc would write a bare redirect with no title and no language.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+PAGE = """<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="refresh" content="0; url={target}">
+<link rel="icon" href="_static/favicon.svg">
+<title>{title}</title>
+</head>
+<body><h1>{title}</h1><p><a href="{target}">{target}</a></p></body>
+</html>
+"""
+
+
+def write(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.name != "html":
+        return
+    page = PAGE.format(
+        language=escape((app.config.language or "en").replace("_", "-")),
+        title=escape(app.config.html_title),
+        target=escape(app.builder.get_target_uri(app.config.root_doc)),
+    )
+    Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("build-finished", write, priority=400)  # before sphinx_external_toc (500)

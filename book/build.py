@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Build the book: ``python book/build.py [--language zh_CN]``.
+
+The one way in which the book is built, by make, by continuous integration and by hand, with
+the Python of the environment that holds the ``book`` extra. Any warning fails the build. The
+last line printed is the address to open. English goes to ``_build/html``, another language to
+``_build/html-LANGUAGE``.
+
+``--update-catalogues`` refreshes the translators' catalogues under ``book/locales`` instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+LOCALES = ROOT / "book" / "locales"
+STRICT = ["-W", "--keep-going", "-n"]
+
+
+def run(*arguments: str) -> None:
+    """Run this Python from the repository's root; leave with its status if that fails."""
+    paths = [str(ROOT / "book" / "_ext"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    status = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env).returncode
+    if status:
+        sys.exit(status)
+
+
+def configure() -> None:
+    """Write conf.py (git-ignored) from _config.yml and _toc.yml."""
+    run("-c", "from jupyter_book.cli.main import main; main()", "config", "sphinx", ".")
+
+
+def output_folder(language: str) -> Path:
+    return BUILD / ("html" if language == "en" else f"html-{language}")
+
+
+def build(language: str) -> Path:
+    configure()
+    folder, doctrees = output_folder(language), BUILD / f"doctrees-{language}"
+    for stale in (folder, doctrees, BUILD / "jupyter_execute"):
+        shutil.rmtree(stale, ignore_errors=True)
+    if language != "en":
+        if not (LOCALES / language).is_dir():
+            sys.exit(f"No catalogues for the language {language!r}: book/locales/{language}.")
+        run("-m", "sphinx_intl", "--config", "conf.py", "build", "-l", language)
+    options = [*STRICT, "-b", "html", "-D", f"language={language}", "-d", str(doctrees)]
+    run("-m", "sphinx", *options, ".", str(folder))
+    return folder / "index.html"
+
+
+def update_catalogues(languages: list[str]) -> None:
+    configure()
+    shutil.rmtree(BUILD / "gettext", ignore_errors=True)
+    doctrees = BUILD / "doctrees-gettext"
+    shutil.rmtree(doctrees, ignore_errors=True)
+    run("-m", "sphinx", *STRICT, "-b", "gettext", "-d", str(doctrees), ".", str(BUILD / "gettext"))
+    flags = [flag for language in languages for flag in ("-l", language)]
+    run("-m", "sphinx_intl", "--config", "conf.py", "update", "-p", str(BUILD / "gettext"), *flags)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Build LLM Notebooks.")
+    parser.add_argument("--language", default="en", help="en or a folder of book/locales")
+    parser.add_argument("--update-catalogues", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.update_catalogues:
+        update_catalogues(sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir()))
+    else:
+        print(build(arguments.language).as_uri())
+
+
+if __name__ == "__main__":
+    main()
