@@ -1,0 +1,68 @@
+"""From documents to training windows of token ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Ids = NDArray[np.int32]
+Batch = tuple[Tensor, Tensor]
+IGNORE = -100
+
+
+def token_stream(
+    encode: Callable[[str], Sequence[int]], documents: Iterable[str], end_of_text: int
+) -> Ids:
+    """All documents as one array of ids, ``end_of_text`` before each and after the last."""
+    ids = [end_of_text]
+    for text in documents:
+        ids += encode(text)
+        ids.append(end_of_text)
+    if len(ids) < 3:
+        raise ValueError("no tokens: the documents are empty")
+    return np.asarray(ids, dtype=np.int32)
+
+
+def random_windows(
+    ids: Ids, context: int, batch_size: int, generator: torch.Generator
+) -> Iterator[Batch]:
+    """Endless batches (x, y), each (B, T): windows from random places, y is x one token on.
+
+    Raises:
+        ValueError: the text is shorter than one window.
+    """
+    _check_length(ids, context)
+    stream = torch.from_numpy(ids.astype(np.int64))
+    offsets = torch.arange(context + 1)
+    while True:
+        starts = torch.randint(len(ids) - context, (batch_size, 1), generator=generator)
+        windows = stream[starts + offsets]  # (B, T + 1)
+        yield windows[:, :-1], windows[:, 1:]
+
+
+def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Batch]:
+    """Every token of ``ids`` but the first as a target exactly once, in order.
+
+    The last window is filled up with targets of −100, which count in no loss.
+    """
+    _check_length(ids, 1)
+    n_windows = -(-(len(ids) - 1) // context)
+    x = torch.zeros(n_windows * context, dtype=torch.long)
+    y = torch.full((n_windows * context,), IGNORE)
+    x[: len(ids) - 1] = torch.from_numpy(ids[:-1].astype(np.int64))
+    y[: len(ids) - 1] = torch.from_numpy(ids[1:].astype(np.int64))
+    yield from zip(
+        x.view(n_windows, context).split(batch_size), y.view(n_windows, context).split(batch_size), strict=True
+    )
+
+
+def _check_length(ids: Ids, context: int) -> None:
+    if len(ids) <= context:
+        raise ValueError(
+            f"the text has {len(ids)} tokens, shorter than one window of {context} and its last target: "
+            "give more text or a smaller context"
+        )

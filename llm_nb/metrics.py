@@ -1,0 +1,57 @@
+"""How good a language model is: bits per byte, whatever its tokens."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import math
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@torch.inference_mode()
+def total_bits(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    device: torch.device | str = "cpu",
+    autocast: AbstractContextManager[object] | None = None,
+) -> float:
+    """−Σ log2 P(target) over all batches (ids, targets), each (B, T); target −100 is left out.
+
+    The model is put in evaluation mode for the while; no random number is drawn.
+    """
+    was_training = model.training
+    model.eval()
+    nats = 0.0
+    with autocast or nullcontext():
+        for ids, targets in batches:
+            logits = model(ids.to(device))  # (B, T, V)
+            losses = F.cross_entropy(
+                logits.flatten(0, 1).float(), targets.to(device).flatten(), ignore_index=-100, reduction="sum"
+            )
+            nats += losses.double().item()
+    model.train(was_training)
+    return nats / math.log(2)
+
+
+def bits_per_byte(bits: float, n_bytes: int) -> float:
+    """Total bits over UTF-8 bytes: comparable between tokenizers, as perplexity is not."""
+    if n_bytes < 1:
+        raise ValueError("no bytes to divide by: the text is empty")
+    return bits / n_bytes
+
+
+def compressed_bits_per_byte(text: str, method: str = "xz") -> float:
+    """Bits per byte of a general compressor, ``"gzip"`` or ``"xz"``: a model of no training."""
+    data = text.encode()
+    if method == "gzip":
+        size = len(gzip.compress(data, 9, mtime=0))
+    elif method == "xz":
+        size = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    else:
+        raise ValueError(f"unknown compressor {method!r}: use 'gzip' or 'xz'")
+    return bits_per_byte(8 * size, len(data))

@@ -1,0 +1,228 @@
+"""GPT-2 (Radford et al. 2019, section 2.3; its blocks follow Radford et al. 2018, section 3.1).
+
+    ids (B, T) → token + position vectors (B, T, C) → L blocks → layer norm → logits (B, T, V)
+
+    B batch · T positions · C = d_model · H heads · d_k = C / H · V vocabulary · L layers
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from llm_nb.models.attention import Backend, attention, attention_weights
+
+IGNORE = -100  # a target that is no target: it counts in no loss
+
+
+@dataclass(frozen=True)
+class GPT2Config:
+    """Sizes of a GPT-2; the defaults are the released small model."""
+
+    vocab_size: int = 50257
+    context: int = 1024
+    d_model: int = 768
+    n_layers: int = 12
+    n_heads: int = 12
+    dropout: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context", "d_model", "n_layers", "n_heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if self.d_model % self.n_heads:
+            raise ValueError(
+                f"d_model {self.d_model} does not divide into {self.n_heads} heads: "
+                f"choose a multiple, e.g. {self.n_heads * max(1, round(self.d_model / self.n_heads))}"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}: it must be in [0, 1)")
+
+
+# The four released sizes (Radford et al. 2019, table 2).
+SIZES = {
+    "gpt2": GPT2Config(),
+    "gpt2-medium": GPT2Config(d_model=1024, n_layers=24, n_heads=16),
+    "gpt2-large": GPT2Config(d_model=1280, n_layers=36, n_heads=20),
+    "gpt2-xl": GPT2Config(d_model=1600, n_layers=48, n_heads=25),
+}
+
+
+class KVCache:
+    """Keys and values of the positions already read, so that each is computed once.
+
+    Holds (L, B, H, context, d_k) twice, allocated at once; ``length`` positions are filled.
+    """
+
+    def __init__(self, config: GPT2Config, batch_size: int, like: Tensor) -> None:
+        shape = (config.n_layers, batch_size, config.n_heads, config.context, config.d_model // config.n_heads)
+        self.k, self.v = like.new_empty(shape), like.new_empty(shape)
+        self.length = 0
+
+    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append k, v (B, H, T, d_k) of ``layer``; return all of them, (B, H, S, d_k)."""
+        end = self.length + k.size(2)
+        self.k[layer, :, :, self.length : end] = k
+        self.v[layer, :, :, self.length : end] = v
+        return self.k[layer, :, :, :end], self.v[layer, :, :, :end]
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head attention in which a position sees itself and what stands before it."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.n_heads, self.dropout = config.n_heads, config.dropout
+        self.qkv = nn.Linear(config.d_model, 3 * config.d_model)
+        self.proj = nn.Linear(config.d_model, config.d_model)
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x (B, T, C), each (B, H, T, d_k)."""
+        B, T, C = x.shape
+        q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, C // self.n_heads).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        cache: KVCache | None = None,
+        layer: int = 0,
+        backend: Backend = "sdpa",
+    ) -> Tensor:
+        """x (B, T, C) → (B, T, C). ``mask`` (B, 1, 1, S) is True at real tokens."""
+        q, k, v = self.heads(x)
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)  # (B, H, S, d_k)
+        drop = self.dropout if self.training else 0.0
+        out = attention(q, k, v, mask, causal=True, dropout_p=drop, backend=backend)
+        return F.dropout(self.proj(out.transpose(1, 2).flatten(2)), self.dropout, self.training)
+
+
+class Block(nn.Module):
+    """One layer: attention, then a two-layer network, each added to the residual stream.
+
+    Layer norm stands *before* each part (pre-norm), so the stream itself is never rescaled.
+    """
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.dropout = config.dropout
+        self.ln_1 = nn.LayerNorm(config.d_model, eps=config.eps)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.d_model, eps=config.eps)
+        self.fc = nn.Linear(config.d_model, 4 * config.d_model)
+        self.proj = nn.Linear(4 * config.d_model, config.d_model)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        cache: KVCache | None = None,
+        layer: int = 0,
+        backend: Backend = "sdpa",
+    ) -> Tensor:
+        """x (B, T, C) → (B, T, C)."""
+        x = x + self.attn(self.ln_1(x), mask, cache, layer, backend)
+        hidden = F.gelu(self.fc(self.ln_2(x)), approximate="tanh")  # (B, T, 4C)
+        return x + F.dropout(self.proj(hidden), self.dropout, self.training)
+
+
+class GPT2(nn.Module):
+    """The whole model; the output layer shares its matrix with the token vectors."""
+
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.d_model)
+        self.wpe = nn.Embedding(config.context, config.d_model)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.ln_f = nn.LayerNorm(config.d_model, eps=config.eps)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """N(0, 0.02) weights, zero biases; layers that write into the residual stream are
+        scaled by 1/√(2L), so that its variance does not grow with depth (section 2.3)."""
+        residual_std = 0.02 / math.sqrt(2 * self.config.n_layers)
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=residual_std if name.endswith("proj") else 0.02)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+
+    def forward(
+        self,
+        ids: Tensor,
+        attention_mask: Tensor | None = None,
+        cache: KVCache | None = None,
+        backend: Backend = "sdpa",
+    ) -> Tensor:
+        """Next-token logits.
+
+        Args:
+            ids: (B, T) token ids.
+            attention_mask: (B, S) with 1 at real tokens and 0 at padding, over cached and new
+                positions; with padding on the left, positions count from the first real token.
+            cache: earlier keys and values; extended by this call.
+            backend: how attention is computed.
+
+        Returns:
+            (B, T, V) logits.
+
+        Raises:
+            ValueError: the ids are outside the vocabulary, or the sequence over the context.
+        """
+        x, mask = self._embed(ids, attention_mask, cache.length if cache is not None else 0)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, mask, cache, layer, backend)
+        if cache is not None:
+            cache.length += ids.size(1)
+        return self.ln_f(x) @ self.wte.weight.T  # (B, T, V)
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""
+        ids, targets = batch
+        return F.cross_entropy(self(ids).flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE)
+
+    @torch.no_grad()
+    def attention_maps(self, ids: Tensor) -> Tensor:
+        """Who looks at whom: weights of every layer and head, (L, B, H, T, T)."""
+        x, _ = self._embed(ids, None, 0)
+        maps = []
+        for block in self.blocks:
+            q, k, _ = block.attn.heads(block.ln_1(x))
+            maps.append(attention_weights(q, k, causal=True))
+            x = block(x)
+        return torch.stack(maps)
+
+    def _embed(self, ids: Tensor, attention_mask: Tensor | None, past: int) -> tuple[Tensor, Tensor | None]:
+        """Token plus position vectors (B, T, C), and the mask as (B, 1, 1, S)."""
+        B, T = ids.shape
+        if past + T > self.config.context:
+            raise ValueError(
+                f"{past + T} tokens are over the context of {self.config.context}: "
+                "shorten the prompt or ask for fewer new tokens"
+            )
+        if ids.device.type == "cpu" and ids.numel():  # on a GPU the check would force a wait
+            low, high = int(ids.min()), int(ids.max())
+            if low < 0 or high >= self.config.vocab_size:
+                wrong = low if low < 0 else high
+                raise ValueError(
+                    f"id {wrong} is outside the vocabulary of {self.config.vocab_size}: "
+                    "encode the text with this model's own tokenizer"
+                )
+        positions = torch.arange(past, past + T, device=ids.device)
+        mask = None
+        if attention_mask is not None:
+            if attention_mask.shape != (B, past + T):
+                raise ValueError(f"attention_mask has shape {tuple(attention_mask.shape)}, needed {(B, past + T)}")
+            positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)[:, past:]
+            mask = attention_mask.bool()[:, None, None, :]
+        x = self.wte(ids) + self.wpe(positions)
+        return F.dropout(x, self.config.dropout, self.training), mask
