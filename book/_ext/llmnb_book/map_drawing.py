@@ -8,8 +8,8 @@ from html import escape
 from unicodedata import east_asian_width
 
 MARGIN, GAP = 8, 10
-BOX_HEIGHT, HEAD_HEIGHT, ARROW_HEIGHT, LINE = 54, 30, 24, 17
-FONT = 14  # px; the drawing is never scaled below its natural size by much
+BOX_HEIGHT, HEAD_HEIGHT, ARROW_HEIGHT, LINE = 62, 30, 24, 17
+FONT = 14  # px, as in book.css
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Box:
 
 def text_width(text: str) -> float:
     """A rough width in px: a Latin letter is half as wide as a Chinese character."""
-    return sum(FONT if east_asian_width(char) in "WF" else 0.54 * FONT for char in text)
+    return sum(FONT if east_asian_width(char) in "WF" else 0.58 * FONT for char in text)
 
 
 def wrap(text: str, width: float) -> list[str]:
@@ -41,7 +41,7 @@ def wrap(text: str, width: float) -> list[str]:
 
 
 def draw_box(box: Box, x: float, y: float, width: float, coming: str) -> str:
-    lines = wrap(f"{box.number} {box.label}" + (" ★" if box.spine else ""), width - 22)[:2]
+    lines = wrap(f"{box.number} {box.label}" + (" ★" if box.spine else ""), width - 20)
     top = y + BOX_HEIGHT / 2 - LINE * (len(lines) - 1) / 2
     spans = "".join(
         f'<tspan x="{x + 12:g}" y="{top + LINE * i:g}">{escape(line)}</tspan>'
