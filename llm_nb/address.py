@@ -154,7 +154,7 @@ def set_address(root: Path, url: str) -> list[Path]:
 def run(args: argparse.Namespace) -> int:
     """The sub-command: 0, or 1 where `--check` finds a file that differs."""
     root = find_root(args.root)
-    if args.set:
+    if args.set is not None:
         for path in set_address(root, args.set):
             print(f"rewritten: {path.relative_to(root).as_posix()}")
     print(read_address(root)[0])

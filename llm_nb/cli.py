@@ -19,7 +19,9 @@ COMMANDS = {  # name: (module, one line of help)
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """The parser: `chosen`'s options in full, the other commands by name only."""
-    parser = argparse.ArgumentParser(prog="llm-nb", description="The command line of LLM Notebooks.")
+    parser = argparse.ArgumentParser(
+        prog="llm-nb", description="The command line of LLM Notebooks."
+    )
     parser.add_argument("--version", action="version", version=f"llm-nb {version('llm-nb')}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
     for name, (module, line) in COMMANDS.items():

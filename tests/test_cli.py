@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 import pytest
+
 from llm_nb import cli
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.metadata import distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_lock_is_exact_and_names_no_build_and_no_host() -> None:
 
 def test_the_lock_is_inside_the_ranges() -> None:
     pins = {canonicalize_name(line.name): next(iter(line.specifier)).version for line in LOCK}
-    for text in PROJECT["dependencies"] + sum(EXTRAS.values(), []):
+    for text in chain(PROJECT["dependencies"], *EXTRAS.values()):
         wanted = Requirement(text)
         name = canonicalize_name(wanted.name)
         assert name in pins, f"{name} is not in constraints.txt: make lock"

@@ -65,6 +65,11 @@ class House:
         command = ["make", *arguments]
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True)
 
+    def age(self, name: str) -> None:
+        """Let the environment be a minute older than a file that it follows from."""
+        then = (self.root / name).stat().st_mtime - 60
+        os.utime(self.root / ".venv/installed", (then, then))
+
     @property
     def log(self) -> list[str]:
         return self.logfile.read_text().splitlines()
@@ -134,8 +139,7 @@ def test_a_second_call_installs_nothing(house: House) -> None:
 def test_new_requirements_update_the_environment(house: House, name: str) -> None:
     house.add("python3", (3, 11))
     house.make("env")
-    later = (house.root / ".venv/installed").stat().st_mtime + 5
-    os.utime(house.root / name, (later, later))
+    house.age(name)
     house.pip_does("exit 1")  # no network: the environment stays as it was, and the wish too
     assert "call 'make env' again" in house.make("env").stderr
     assert (house.root / ".venv/installed").exists()
@@ -150,8 +154,7 @@ def test_a_half_finished_install_is_repaired(house: House, end: str, earlier: bo
     house.add("python3", (3, 11))
     if earlier:
         assert house.make("env").returncode == 0
-        later = (house.root / ".venv/installed").stat().st_mtime + 5
-        os.utime(house.root / "pyproject.toml", (later, later))
+        house.age("pyproject.toml")
     house.pip_does(end)
     assert house.make("env").returncode != 0
     house.pip_does("exit 0")
