@@ -14,6 +14,8 @@ from importlib.metadata import version
 
 COMMANDS = {  # name: (module, one line of help)
     "address": ("llm_nb.address", "show, set or check the repository's address"),
+    "train": ("llm_nb.commands.train", "train a GPT-2 on a corpus and save it"),
+    "generate": ("llm_nb.commands.generate", "continue a prompt with a trained GPT-2"),
 }
 
 

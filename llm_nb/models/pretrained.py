@@ -90,6 +90,7 @@ def save_gpt2(model: GPT2, folder: str | Path, dtype: torch.dtype = torch.float3
         weights = to_hugging_face(model)
         save_file({n: t.to(dtype) for n, t in weights.items()}, Path(scratch) / "weights", {"format": "pt"})
         (Path(scratch) / "config").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        os.chmod(Path(scratch) / "weights", 0o644)  # safetensors writes for its owner alone
         os.replace(Path(scratch) / "weights", folder / "model.safetensors")
         os.replace(Path(scratch) / "config", folder / "config.json")
 

@@ -1,0 +1,1 @@
+"""The sub-commands of ``llm-nb``, one module each."""
