@@ -74,17 +74,17 @@ class ChapterMap(nodes.General, nodes.Element, addnodes.translatable):
         return [*WORDS.values(), *(part.title for part in self["parts"]), *titles]
 
     def preserve_original_messages(self) -> None:
-        self["translated"] = {}
+        self["translations"] = {}
 
     def apply_translated_message(self, original_message: str, translated_message: str) -> None:
         if translated_message:
-            self["translated"][original_message] = translated_message
+            self["translations"][original_message] = translated_message
 
     def extract_original_messages(self) -> Sequence[str]:
         return self.messages()
 
     def say(self, message: str) -> str:
-        return str(self.get("translated", {}).get(message, message))
+        return str(self.get("translations", {}).get(message, message))
 
 
 class ChapterMapDirective(SphinxDirective):
