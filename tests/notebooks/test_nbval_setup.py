@@ -60,7 +60,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(("name", "red"), [(name, red) for name, *_, red in VARIANTS])
 def test_what_turns_red(report: str, name: str, red: int | None) -> None:
     for cell in range(len(CELLS)):
-        (said,) = re.findall(rf"/{name}(?:\.|::)ipynb::Cell {cell} (PASSED|FAILED)", report)
+        (said,) = re.findall(rf"\b{name}\.ipynb::Cell {cell} (PASSED|FAILED)", report)
         assert said == ("FAILED" if cell == red else "PASSED")
 
 
