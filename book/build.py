@@ -43,13 +43,13 @@ def output_folder(language: str) -> Path:
 
 
 def build(language: str) -> Path:
+    if language != "en" and not (LOCALES / language).is_dir():
+        sys.exit(f"No catalogues for the language {language!r}: book/locales/{language}.")
     configure()
     folder, doctrees = output_folder(language), BUILD / f"doctrees-{language}"
     for stale in (folder, doctrees, BUILD / "jupyter_execute"):
         shutil.rmtree(stale, ignore_errors=True)
     if language != "en":
-        if not (LOCALES / language).is_dir():
-            sys.exit(f"No catalogues for the language {language!r}: book/locales/{language}.")
         run("-m", "sphinx_intl", "--config", "conf.py", "build", "-l", language)
     options = [*STRICT, "-b", "html", "-D", f"language={language}", "-d", str(doctrees)]
     run("-m", "sphinx", *options, ".", str(folder))

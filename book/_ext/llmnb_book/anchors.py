@@ -17,7 +17,7 @@ def add_targets(app: Sphinx, doctree: nodes.document) -> None:
         target_id = doctree.nameids.get(name)
         if explicit and target_id:
             slugs.setdefault(name, (0, target_id, name))
-    app.env.metadata[app.env.docname]["myst_slugs"] = slugs  # type: ignore[assignment]
+    app.env.metadata[app.env.docname]["myst_slugs"] = slugs
 
 
 def setup(app: Sphinx) -> None:

