@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Measure this package and its peers in turns: ``python benchmarks/run.py [name …]``."""
+
+from __future__ import annotations
+
+import os
+
+# One thread for everyone; read when the libraries load, hence before any import of them.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[name] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import argparse
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+MODULES = ["bpe"]  # each defines comparisons() -> list[Comparison]
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Contenders that do the same work; the first is this package, `work` is in `unit`."""
+
+    title: str
+    work: float
+    unit: str
+    contenders: dict[str, Callable[[], object]]
+    packages: tuple[str, ...]
+
+
+def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each contender, round by round in turns, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in comparison.contenders}
+    for round_ in range(rounds + 1):
+        for name, run in comparison.contenders.items():
+            start = time.perf_counter()
+            run()
+            if round_:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def table(comparison: Comparison, seconds: dict[str, list[float]]) -> str:
+    """The comparison in markdown."""
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    ours = next(iter(medians.values()))
+    lines = [
+        f"## {comparison.title}\n",
+        f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |",
+        "|---|---|---|---|---|",
+    ]
+    for name, median in medians.items():
+        spread = max(seconds[name]) / min(seconds[name])
+        lines.append(
+            f"| {name} | {comparison.work / median:.3g} | {median:.3g} | {spread:.2f} "
+            f"| {median / ours:.2f} |"
+        )
+    versions = ", ".join(f"{name} {version(name)}" for name in comparison.packages)
+    return "\n".join([*lines, f"\n{versions}; {len(seconds[name])} rounds.\n"])
+
+
+def machine() -> str:
+    """One line on where this ran; no names of hosts or folders."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].split(":")[1].strip() if models else cpu
+    cores = f"{os.cpu_count()} cores, one thread used"
+    return f"{cpu}, {cores}; {platform.system()}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Run the comparisons that were named, or all; all of them are what RESULTS.md holds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="*", choices=[*MODULES, []], help=", ".join(MODULES))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    sys.modules.setdefault("run", sys.modules[__name__])  # so that `from run import` is this
+    parts = []
+    for module in arguments.name or MODULES:
+        for comparison in import_module(module).comparisons():
+            parts.append(table(comparison, measure(comparison, arguments.rounds)))
+            print(parts[-1], flush=True)
+    if not arguments.name:
+        head = f"# Results\n\nWritten by `make bench` on: {machine()}.\n"
+        RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

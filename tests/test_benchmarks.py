@@ -1,0 +1,45 @@
+"""The harness of the benchmarks: contenders run in turns, and the table says who is faster."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def harness(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+        monkeypatch.setenv(name, "")  # so that what the module sets is undone
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "")
+    spec = importlib.util.spec_from_file_location("run", BENCHMARKS / "run.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "run", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_contenders_run_in_turns_after_one_round_that_is_not_counted(harness: ModuleType) -> None:
+    calls: list[str] = []
+    contenders = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    seconds = harness.measure(harness.Comparison("t", 1, "MB", contenders, ()), rounds=2)
+    assert calls == ["a", "b"] * 3
+    assert {name: len(values) for name, values in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_the_table_gives_medians_and_ratios(harness: ModuleType) -> None:
+    comparison = harness.Comparison("t", 4, "MB", {"ours": None, "theirs": None}, ("pytest",))
+    text = harness.table(comparison, {"ours": [2.0, 2.0, 8.0], "theirs": [1.0, 1.0, 1.0]})
+    assert "| ours | 2 | 2 | 4.00 | 1.00 |" in text
+    assert "| theirs | 4 | 1 | 1.00 | 0.50 |" in text
+
+
+def test_every_named_module_is_there(harness: ModuleType) -> None:
+    assert sorted(p.stem for p in BENCHMARKS.glob("*.py")) == sorted([*harness.MODULES, "run"])
