@@ -29,7 +29,9 @@ def _device_class() -> str:
 
 def is_strict() -> bool:
     """Whether a value outside its band is an error: in CI, or where LLM_NB_STRICT is set."""
-    return any(os.environ.get(name, "") not in ("", "0", "false") for name in ("CI", "LLM_NB_STRICT"))
+    return any(
+        os.environ.get(name, "") not in ("", "0", "false") for name in ("CI", "LLM_NB_STRICT")
+    )
 
 
 def expect(key: str, value: float, *, device: str | None = None) -> float:

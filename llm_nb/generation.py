@@ -29,7 +29,9 @@ def next_token_probs(
         raise ValueError(f"top_p is {top_p}: it must be in (0, 1], or None for all")
     if temperature == 0:
         return torch.zeros_like(logits).scatter(-1, logits.argmax(-1, keepdim=True), 1.0)
-    probs, order = (logits.float() / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    probs, order = (
+        (logits.float() / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    )
     if top_k is not None:
         probs[:, top_k:] = 0
         probs = probs / probs.sum(-1, keepdim=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import lzma
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from llm_nb.data.batches import IGNORE
 
 
 @torch.inference_mode()
@@ -31,7 +33,10 @@ def total_bits(
         for ids, targets in batches:
             logits = model(ids.to(device))  # (B, T, V)
             losses = F.cross_entropy(
-                logits.flatten(0, 1).float(), targets.to(device).flatten(), ignore_index=-100, reduction="sum"
+                logits.flatten(0, 1).float(),
+                targets.to(device).flatten(),
+                ignore_index=IGNORE,
+                reduction="sum",
             )
             nats += losses.double().item()
     model.train(was_training)
@@ -43,6 +48,24 @@ def bits_per_byte(bits: float, n_bytes: int) -> float:
     if n_bytes < 1:
         raise ValueError("no bytes to divide by: the text is empty")
     return bits / n_bytes
+
+
+def model_bits_per_byte(
+    model: nn.Module,
+    windows: Sequence[tuple[Tensor, Tensor]],
+    byte_lengths: Sequence[int],
+    device: torch.device | str = "cpu",
+    autocast: AbstractContextManager[object] | None = None,
+) -> float:
+    """Bits per byte of ``model`` on ``windows`` of (ids, targets), each (B, T).
+
+    Args:
+        byte_lengths: bytes of each id, ``tokenizer.byte_lengths``. The end of a document costs
+            bits like any token, and stands for no byte.
+    """
+    lengths = torch.tensor(byte_lengths)
+    n_bytes = sum(int(lengths[targets[targets != IGNORE]].sum()) for _, targets in windows)
+    return bits_per_byte(total_bits(model, windows, device, autocast), n_bytes)
 
 
 def compressed_bits_per_byte(text: str, method: str = "xz") -> float:

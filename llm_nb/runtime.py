@@ -60,7 +60,9 @@ def find_device(name: str | None = None) -> torch.device:
     Raises:
         ValueError: the device is unknown, or is not on this machine.
     """
-    name = name or os.environ.get("LLM_NB_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    name = (
+        name or os.environ.get("LLM_NB_DEVICE") or ("cuda" if torch.cuda.is_available() else "cpu")
+    )
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -128,12 +130,16 @@ def start(
         ValueError: unknown profile or device, or one that is not on this machine.
     """
     where = find_device(device)
-    profile = profile or os.environ.get("LLM_NB_PROFILE") or ("gpu" if where.type == "cuda" else "laptop")
+    profile = (
+        profile or os.environ.get("LLM_NB_PROFILE") or ("gpu" if where.type == "cuda" else "laptop")
+    )
     if profile not in PROFILES:
         raise ValueError(f"unknown profile {profile!r}: use {' or '.join(map(repr, PROFILES))}")
     seed_everything(seed)
     keep_freed_memory()
     run = Run(name, profile, where, find_precision(where), seed)
     what = torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
-    print(f"{name}: profile {profile}, {what}, {run.precision}, torch {torch.__version__}, seed {seed}")
+    print(
+        f"{name}: profile {profile}, {what}, {run.precision}, torch {torch.__version__}, seed {seed}"
+    )
     return run

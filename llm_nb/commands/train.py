@@ -34,7 +34,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--corpus", default="standard-library", help=f"{', '.join(CORPORA)}, or a text file or folder")
+    add(
+        "--corpus",
+        default="standard-library",
+        help=f"{', '.join(CORPORA)}, or a text file or folder",
+    )
     add("--out", type=Path, required=True, help="the folder to write")
     add("--vocab-size", type=int, default=4096, help="ids of the tokenizer, which is trained first")
     add("--context", type=int, default=256, help="longest sequence, in tokens")
@@ -46,7 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--batch-size", type=int, default=8, help="windows a step")
     add("--lr", type=float, default=2e-3, help="peak learning rate")
     add("--warmup", type=int, default=100, help="steps until the peak")
-    add("--eval-every", type=int, default=200, help="steps between evaluations on the validation text")
+    add(
+        "--eval-every",
+        type=int,
+        default=200,
+        help="steps between evaluations on the validation text",
+    )
     add("--seed", type=int, default=0, help="of weights and batches")
     add("--threads", type=int, default=None, help="CPU threads; default: torch's choice")
     add("--store", choices=("fp32", "fp16"), default="fp16", help="type of the saved weights")
@@ -58,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     where = start("train", seed=args.seed)
-    config = GPT2Config(args.vocab_size, args.context, args.d_model, args.layers, args.heads, args.dropout)
+    config = GPT2Config(
+        args.vocab_size, args.context, args.d_model, args.layers, args.heads, args.dropout
+    )
     corpus = load_corpus(args.corpus)
     print(corpus)
     tokenizer = ByteLevelBPE.train(corpus.train, args.vocab_size, [END_OF_TEXT])
@@ -110,9 +121,11 @@ def run(args: argparse.Namespace) -> int:
         "interrupted": history.interrupted,
         "val_bits_per_byte": round(evaluate(), 5),
         "val": [[s, round(t, 1), round(v, 5)] for s, t, v in history.val],
-        "loss": [round(sum(h) / len(h), 4) for h in (history.loss[i : i + 20] for i in range(0, len(history.loss), 20))],
-    }  # fmt: skip
+        "loss": [round(value, 4) for value in history.smoothed_loss(20)],
+    }
     lines = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in figures.items())
     (args.out / "training.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
-    print(f"wrote {args.out}: {figures['val_bits_per_byte']} bits per byte after {history.seconds / 60:.0f} min")
+    print(
+        f"wrote {args.out}: {figures['val_bits_per_byte']} bits per byte after {history.seconds / 60:.0f} min"
+    )
     return 0

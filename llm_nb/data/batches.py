@@ -56,7 +56,9 @@ def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Bat
     x[: len(ids) - 1] = torch.from_numpy(ids[:-1].astype(np.int64))
     y[: len(ids) - 1] = torch.from_numpy(ids[1:].astype(np.int64))
     yield from zip(
-        x.view(n_windows, context).split(batch_size), y.view(n_windows, context).split(batch_size), strict=True
+        x.view(n_windows, context).split(batch_size),
+        y.view(n_windows, context).split(batch_size),
+        strict=True,
     )
 
 

@@ -35,7 +35,9 @@ class Corpus:
     def __post_init__(self) -> None:
         for part in ("train", "validation"):
             if not any(text.strip() for text in getattr(self, part)):
-                raise ValueError(f"corpus {self.name!r} has no {part} text: give more, or larger, documents")
+                raise ValueError(
+                    f"corpus {self.name!r} has no {part} text: give more, or larger, documents"
+                )
 
     def n_bytes(self, part: str) -> int:
         """UTF-8 bytes of all documents of ``"train"`` or ``"validation"``."""
@@ -83,13 +85,19 @@ def local_text(path: str | Path, *, licence: str = "yours") -> Corpus:
     path = Path(path)
     files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
     if not files or not all(f.is_file() for f in files):
-        raise FileNotFoundError(f"no text at {path}: give a UTF-8 text file or a folder of *.txt files")
+        raise FileNotFoundError(
+            f"no text at {path}: give a UTF-8 text file or a folder of *.txt files"
+        )
     texts = {}
     for file in files:
         try:
-            texts[file.name if file == path else file.relative_to(path).as_posix()] = file.read_text("utf-8")
+            texts[file.name if file == path else file.relative_to(path).as_posix()] = (
+                file.read_text("utf-8")
+            )
         except UnicodeDecodeError as error:
-            raise ValueError(f"{file} is not UTF-8 text (byte {error.start}): convert it first") from None
+            raise ValueError(
+                f"{file} is not UTF-8 text (byte {error.start}): convert it first"
+            ) from None
     if len(texts) == 1:
         [text] = texts.values()
         texts = {f"paragraph {i}": p for i, p in enumerate(_paragraphs(text))}
@@ -105,7 +113,9 @@ def load_corpus(name: str) -> Corpus:
         return CORPORA[name]()
     if Path(name).exists():
         return local_text(name)
-    raise ValueError(f"unknown corpus {name!r}: use {', '.join(CORPORA)}, or the path of a text file or folder")
+    raise ValueError(
+        f"unknown corpus {name!r}: use {', '.join(CORPORA)}, or the path of a text file or folder"
+    )
 
 
 def split_documents(

@@ -31,7 +31,9 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None)
     return ones.tril(diagonal=n_keys - n_queries)
 
 
-def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+def attention_weights(
+    q: Tensor, k: Tensor, mask: Tensor | None = None, causal: bool = False
+) -> Tensor:
     """softmax(q kᵀ / √d_k) over the keys, shape (B, H, T, S); rows sum to 1.
 
     Args:
@@ -79,4 +81,6 @@ def attention(
         allowed = causal_mask(T, S, q.device)
         mask = allowed if mask is None else mask & allowed
         causal = False
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout_p, is_causal=causal)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, dropout_p=dropout_p, is_causal=causal
+    )

@@ -1,8 +1,8 @@
 """GPT-2 (Radford et al. 2019, section 2.3; its blocks follow Radford et al. 2018, section 3.1).
 
-    ids (B, T) → token + position vectors (B, T, C) → L blocks → layer norm → logits (B, T, V)
+ids (B, T) → token + position vectors (B, T, C) → L blocks → layer norm → logits (B, T, V)
 
-    B batch · T positions · C = d_model · H heads · d_k = C / H · V vocabulary · L layers
+B batch · T positions · C = d_model · H heads · d_k = C / H · V vocabulary · L layers
 """
 
 from __future__ import annotations
@@ -60,7 +60,13 @@ class KVCache:
     """
 
     def __init__(self, config: GPT2Config, batch_size: int, like: Tensor) -> None:
-        shape = (config.n_layers, batch_size, config.n_heads, config.context, config.d_model // config.n_heads)
+        shape = (
+            config.n_layers,
+            batch_size,
+            config.n_heads,
+            config.context,
+            config.d_model // config.n_heads,
+        )
         self.k, self.v = like.new_empty(shape), like.new_empty(shape)
         self.length = 0
 
@@ -188,7 +194,9 @@ class GPT2(nn.Module):
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""
         ids, targets = batch
-        return F.cross_entropy(self(ids).flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE)
+        return F.cross_entropy(
+            self(ids).flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE
+        )
 
     @torch.no_grad()
     def attention_maps(self, ids: Tensor) -> Tensor:
@@ -196,12 +204,15 @@ class GPT2(nn.Module):
         x, _ = self._embed(ids, None, 0)
         maps = []
         for block in self.blocks:
+            assert isinstance(block, Block)  # nn.ModuleList hides the type
             q, k, _ = block.attn.heads(block.ln_1(x))
             maps.append(attention_weights(q, k, causal=True))
             x = block(x)
         return torch.stack(maps)
 
-    def _embed(self, ids: Tensor, attention_mask: Tensor | None, past: int) -> tuple[Tensor, Tensor | None]:
+    def _embed(
+        self, ids: Tensor, attention_mask: Tensor | None, past: int
+    ) -> tuple[Tensor, Tensor | None]:
         """Token plus position vectors (B, T, C), and the mask as (B, 1, 1, S)."""
         B, T = ids.shape
         if past + T > self.config.context:
@@ -221,7 +232,9 @@ class GPT2(nn.Module):
         mask = None
         if attention_mask is not None:
             if attention_mask.shape != (B, past + T):
-                raise ValueError(f"attention_mask has shape {tuple(attention_mask.shape)}, needed {(B, past + T)}")
+                raise ValueError(
+                    f"attention_mask has shape {tuple(attention_mask.shape)}, needed {(B, past + T)}"
+                )
             positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0)[:, past:]
             mask = attention_mask.bool()[:, None, None, :]
         x = self.wte(ids) + self.wpe(positions)

@@ -54,8 +54,12 @@ class KneserNey:
         """Count the stream ``ids`` of shape (N,); N must exceed the order."""
         stream = self._checked(ids)
         if len(stream) <= self.order:
-            raise ValueError(f"{len(stream)} symbols are too few for order {self.order}: give a longer text")
-        grams, counts = np.unique(self._packed(stream, self.order)[self.order - 1 :], return_counts=True)
+            raise ValueError(
+                f"{len(stream)} symbols are too few for order {self.order}: give a longer text"
+            )
+        grams, counts = np.unique(
+            self._packed(stream, self.order)[self.order - 1 :], return_counts=True
+        )
         levels = [self._level(grams, counts)]
         for k in range(self.order - 1, 0, -1):
             # The different (k+1)-grams, each without its first symbol: how often a k-gram
@@ -120,7 +124,7 @@ class KneserNey:
 
     def _checked(self, ids: ArrayLike) -> Keys:
         stream = np.asarray(ids)
-        if stream.size and not (0 <= stream.min() and stream.max() < self.vocab_size):
+        if stream.size and (stream.min() < 0 or stream.max() >= self.vocab_size):
             raise ValueError(
                 f"ids run from {stream.min()} to {stream.max()}, but this model knows 0 to {self.vocab_size - 1}"
             )

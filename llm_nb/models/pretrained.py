@@ -67,12 +67,16 @@ def load_gpt2(name_or_folder: str | Path) -> GPT2:
         folder = _from_hub(str(name_or_folder))
     for file in ("config.json", "model.safetensors"):
         if not (folder / file).is_file():
-            raise FileNotFoundError(f"{folder} has no {file}: give a folder that save_gpt2 or save_pretrained wrote")
+            raise FileNotFoundError(
+                f"{folder} has no {file}: give a folder that save_gpt2 or save_pretrained wrote"
+            )
     config = _read_config(folder / "config.json")
     try:
         weights = load_file(folder / "model.safetensors")
     except SafetensorError as error:
-        raise ValueError(f"{folder / 'model.safetensors'} is damaged or cut short ({error}): fetch or save it again") from None
+        raise ValueError(
+            f"{folder / 'model.safetensors'} is damaged or cut short ({error}): fetch or save it again"
+        ) from None
     model = GPT2(config)
     model.load_state_dict(from_hugging_face(weights, config))
     return model.eval()
@@ -84,11 +88,19 @@ def save_gpt2(model: GPT2, folder: str | Path, dtype: torch.dtype = torch.float3
     folder.mkdir(parents=True, exist_ok=True)
     config = {theirs: getattr(model.config, ours) for ours, theirs in _CONFIG.items()}
     config |= {"attn_pdrop": model.config.dropout, "embd_pdrop": model.config.dropout}
-    config |= {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
+    config |= {
+        "model_type": "gpt2",
+        "architectures": ["GPT2LMHeadModel"],
+        "activation_function": "gelu_new",
+    }
     # Each file is written beside its place and moved there whole, so a crash leaves the old one.
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         weights = to_hugging_face(model)
-        save_file({n: t.to(dtype) for n, t in weights.items()}, Path(scratch) / "weights", {"format": "pt"})
+        save_file(
+            {n: t.to(dtype) for n, t in weights.items()},
+            Path(scratch) / "weights",
+            {"format": "pt"},
+        )
         (Path(scratch) / "config").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         os.chmod(Path(scratch) / "weights", 0o644)  # safetensors writes for its owner alone
         os.replace(Path(scratch) / "weights", folder / "model.safetensors")
@@ -110,10 +122,14 @@ def from_hugging_face(weights: Mapping[str, Tensor], config: GPT2Config) -> dict
     Raises:
         ValueError: tensors are missing, left over, or of another shape.
     """
-    given = {n if n.startswith("transformer.") else f"transformer.{n}": t for n, t in weights.items()}
+    given = {
+        n if n.startswith("transformer.") else f"transformer.{n}": t for n, t in weights.items()
+    }
     names = gpt2_names(config.n_layers)
     # lm_head repeats wte; attn.bias and attn.masked_bias are masks, not weights.
-    extra = {n for n in given if not n.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight"))}
+    extra = {
+        n for n in given if not n.endswith((".attn.bias", ".attn.masked_bias", "lm_head.weight"))
+    }
     extra -= {theirs for theirs, _ in names.values()}
     missing = {theirs for theirs, _ in names.values()} - given.keys()
     if missing or extra:
@@ -127,7 +143,9 @@ def from_hugging_face(weights: Mapping[str, Tensor], config: GPT2Config) -> dict
     for ours, (theirs, transposed) in names.items():
         tensor = given[theirs].T if transposed else given[theirs]
         if tuple(tensor.shape) != shapes[ours]:
-            raise ValueError(f"{theirs} has shape {tuple(given[theirs].shape)}, which does not fit config.json")
+            raise ValueError(
+                f"{theirs} has shape {tuple(given[theirs].shape)}, which does not fit config.json"
+            )
         state[ours] = tensor.float().contiguous()
     return state
 
@@ -140,18 +158,31 @@ def _read_config(path: Path) -> GPT2Config:
     if config.get("model_type") != "gpt2":
         raise ValueError(f"{path} describes a {config.get('model_type')!r} model, not 'gpt2'")
     activation = config.get("activation_function", "gelu_new")
-    if activation not in ("gelu_new", "gelu_pytorch_tanh") or config.get("n_inner") not in (None, 4 * config["n_embd"]):
-        raise ValueError(f"{path} asks for activation {activation!r} or n_inner {config.get('n_inner')}: GPT-2 has neither")
-    return GPT2Config(**{ours: config[theirs] for ours, theirs in _CONFIG.items() if theirs in config})
+    if activation not in ("gelu_new", "gelu_pytorch_tanh") or config.get("n_inner") not in (
+        None,
+        4 * config["n_embd"],
+    ):
+        raise ValueError(
+            f"{path} asks for activation {activation!r} or n_inner {config.get('n_inner')}: GPT-2 has neither"
+        )
+    return GPT2Config(
+        **{ours: config[theirs] for ours, theirs in _CONFIG.items() if theirs in config}
+    )
 
 
 def _from_hub(name: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
-        raise ValueError(f"{name!r} is no folder here, and reading the hub needs: pip install 'llm-nb[hub]'") from None
+        raise ValueError(
+            f"{name!r} is no folder here, and reading the hub needs: pip install 'llm-nb[hub]'"
+        ) from None
     try:
-        return Path(snapshot_download(name, allow_patterns=["config.json", "model.safetensors", "tokenizer.json"]))
+        return Path(
+            snapshot_download(
+                name, allow_patterns=["config.json", "model.safetensors", "tokenizer.json"]
+            )
+        )
     except Exception as error:  # the client raises many kinds; all mean: not to be had now
         raise ValueError(
             f"{name!r} is no folder here and could not be fetched from the hub "

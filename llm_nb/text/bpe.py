@@ -8,44 +8,28 @@ base vocabulary, so any text can be encoded and nothing is ever unknown.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import regex
 
+from llm_nb.text.bpe_files import (
+    BYTE_TO_CHAR,
+    read_gpt2_files,
+    read_tokenizer_json,
+    write_tokenizer_json,
+)
 from llm_nb.text.bpe_training import Pair, learn_merges, merge_pair
 
 # The split of GPT-2's encoder.py; contractions are case-sensitive, as released.
-GPT2_PATTERN = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)
+GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 END_OF_TEXT = "<|endoftext|>"
 
 _NEVER = 1 << 60  # a rank after every learned one
 
 
-def _byte_alphabet() -> dict[int, str]:
-    """GPT-2's printable stand-in for each byte, in the order of its ids 0 to 255.
-
-    188 bytes stand for themselves; the other 68 (controls, space, …) become the characters
-    from U+0100 on, so that vocabulary files stay readable text.
-    """
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [b for b in range(256) if b not in set(printable)]
-    table = {b: chr(b) for b in printable}
-    table.update({b: chr(256 + n) for n, b in enumerate(others)})
-    return table
-
-
-_BYTE_TO_CHAR = _byte_alphabet()
-_CHAR_TO_BYTE = {c: b for b, c in _BYTE_TO_CHAR.items()}
-_BYTE_TO_ID = {b: i for i, b in enumerate(_BYTE_TO_CHAR)}
-
-
-def _readable(token: bytes) -> str:
-    return "".join(_BYTE_TO_CHAR[b] for b in token)
+_BYTE_TO_ID = {byte: i for i, byte in enumerate(BYTE_TO_CHAR)}
 
 
 class ByteLevelBPE:
@@ -64,23 +48,31 @@ class ByteLevelBPE:
     ) -> None:
         self.pattern = pattern
         self._split = regex.compile(pattern).findall
-        self._bytes: list[bytes] = [bytes([b]) for b in _BYTE_TO_CHAR]
+        self._bytes: list[bytes] = [bytes([b]) for b in BYTE_TO_CHAR]
         self._merged: dict[Pair, int] = {}
         for left, right in merges:
             new = len(self._bytes)
             if not (0 <= left < new and 0 <= right < new):
-                raise ValueError(f"merge {new - 256} joins ids {left} and {right}, but only ids below {new} exist yet")
+                raise ValueError(
+                    f"merge {new - 256} joins ids {left} and {right}, but only ids below {new} exist yet"
+                )
             if (left, right) in self._merged:
-                raise ValueError(f"merge {new - 256} repeats the pair {left}, {right}: the merges file is damaged")
+                raise ValueError(
+                    f"merge {new - 256} repeats the pair {left}, {right}: the merges file is damaged"
+                )
             self._merged[left, right] = new
             self._bytes.append(self._bytes[left] + self._bytes[right])
         if len(set(special_tokens)) != len(special_tokens) or "" in special_tokens:
-            raise ValueError(f"special tokens must be distinct and not empty, got {list(special_tokens)}")
+            raise ValueError(
+                f"special tokens must be distinct and not empty, got {list(special_tokens)}"
+            )
         self.special_tokens = {t: len(self._bytes) + i for i, t in enumerate(special_tokens)}
         self._bytes.extend(t.encode() for t in special_tokens)
         # Longest first, so that "<|a|><|b|>" can itself be a special token.
         longest_first = sorted(special_tokens, key=len, reverse=True)
-        self._split_special = regex.compile("(" + "|".join(map(regex.escape, longest_first)) + ")").split
+        self._split_special = regex.compile(
+            "(" + "|".join(map(regex.escape, longest_first)) + ")"
+        ).split
         self._cache: dict[str, list[int]] = {}
 
     @property
@@ -92,6 +84,15 @@ class ByteLevelBPE:
     def merges(self) -> list[Pair]:
         """The learned pairs of ids, in the order they were learned."""
         return list(self._merged)
+
+    @property
+    def byte_lengths(self) -> list[int]:
+        """How many bytes of text each id stands for: what bits per byte divides by.
+
+        Special tokens are no text: 0.
+        """
+        lengths = [len(token) for token in self._bytes]
+        return lengths[: 256 + len(self._merged)] + [0] * len(self.special_tokens)
 
     # -- encoding ---------------------------------------------------------------------------
 
@@ -107,7 +108,9 @@ class ByteLevelBPE:
         """
         allowed = set(allowed_special)
         if unknown := allowed - self.special_tokens.keys():
-            raise ValueError(f"unknown special token(s) {sorted(unknown)}: this tokenizer has {list(self.special_tokens)}")
+            raise ValueError(
+                f"unknown special token(s) {sorted(unknown)}: this tokenizer has {list(self.special_tokens)}"
+            )
         if not allowed:
             return self._encode_ordinary(text)
         ids: list[int] = []
@@ -151,7 +154,9 @@ class ByteLevelBPE:
     def token_bytes(self, token: int) -> bytes:
         """The bytes that id ``token`` stands for (a special token: its string's bytes)."""
         if not 0 <= token < len(self._bytes):
-            raise ValueError(f"id {token} is outside the vocabulary: ids run from 0 to {len(self._bytes) - 1}")
+            raise ValueError(
+                f"id {token} is outside the vocabulary: ids run from 0 to {len(self._bytes) - 1}"
+            )
         return self._bytes[token]
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -192,56 +197,30 @@ class ByteLevelBPE:
             counts.update(split(text))
         if not counts:
             raise ValueError("cannot train on empty text: give at least one character")
-        merges = learn_merges({tuple(_BYTE_TO_ID[b] for b in w.encode()): n for w, n in counts.items()}, vocab_size - 256 - len(special_tokens))
+        merges = learn_merges(
+            {tuple(_BYTE_TO_ID[b] for b in w.encode()): n for w, n in counts.items()},
+            vocab_size - 256 - len(special_tokens),
+        )
         return cls(merges, special_tokens, pattern)
 
     # -- files ------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
         """Write one ``tokenizer.json`` in the format of Hugging Face's ``tokenizers``."""
-        text = [_readable(t) for t in self._bytes[: 256 + len(self._merged)]]
-        split = {"type": "Split", "pattern": {"Regex": self.pattern}, "behavior": "Isolated", "invert": False}
-        byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-        data = {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [
-                {"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False,
-                 "normalized": False, "special": True}
-                for t, i in self.special_tokens.items()
-            ],
-            "normalizer": None,
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, byte_level]},
-            "post_processor": None,
-            "decoder": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True},
-            "model": {
-                "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
-                "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
-                "vocab": {t: i for i, t in enumerate(text)},
-                "merges": [[text[a], text[b]] for a, b in self._merged],
-            },
-        }  # fmt: skip
-        Path(path).write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+        n_ordinary = 256 + len(self._merged)
+        write_tokenizer_json(
+            path, self._bytes[:n_ordinary], self.merges, self.special_tokens, self.pattern
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> ByteLevelBPE:
-        """Read a ``tokenizer.json`` that ``save`` wrote.
+        """Read a ``tokenizer.json``: one that ``save`` wrote, or the released GPT-2's.
 
         Raises:
             ValueError: the file is cut short or is no byte-level BPE in GPT-2's byte order.
         """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-            vocab, pairs = data["model"]["vocab"], data["model"]["merges"]
-            specials = sorted(data["added_tokens"], key=lambda t: t["id"])
-            pattern = data["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
-            tokenizer = cls(_pairs_to_ids(vocab, pairs), [t["content"] for t in specials], pattern)
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"{path} is not a whole byte-level BPE tokenizer.json ({error}): save it again") from None
-        if any(tokenizer.special_tokens[t["content"]] != t["id"] for t in specials):
-            raise ValueError(f"{path}: special tokens must follow the merges, as save writes them")
-        return tokenizer
+        merges, special_tokens, pattern = read_tokenizer_json(path)
+        return cls(merges, special_tokens, pattern or GPT2_PATTERN)
 
     @classmethod
     def from_gpt2_files(cls, encoder_json: str | Path, vocab_bpe: str | Path) -> ByteLevelBPE:
@@ -250,29 +229,4 @@ class ByteLevelBPE:
         Raises:
             ValueError: a file is cut short, or the two do not belong together.
         """
-        try:
-            vocab = json.loads(Path(encoder_json).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{encoder_json} is not whole JSON ({error}): fetch it again") from None
-        lines = Path(vocab_bpe).read_text(encoding="utf-8").split("\n")
-        pairs = [line.split(" ") for line in lines[1:] if line]  # the first line is a version
-        specials = [t for t, i in sorted(vocab.items(), key=lambda item: item[1]) if i >= 256 + len(pairs)]
-        if len(vocab) != 256 + len(pairs) + len(specials) or any(len(p) != 2 for p in pairs) or len(specials) > 1:
-            raise ValueError(
-                f"{vocab_bpe} has {len(pairs)} merges where {encoder_json} with {len(vocab)} tokens "
-                "needs all but 256 bytes and one special token: one of the two is cut short"
-            )
-        return cls(_pairs_to_ids(vocab, pairs), specials)
-
-
-def _pairs_to_ids(vocab: dict[str, int], pairs: Sequence[Sequence[str]]) -> list[Pair]:
-    """Merges as ids; checks that ids 0–255 are the bytes and that merge i makes id 256 + i."""
-    for byte, char in _BYTE_TO_CHAR.items():
-        if vocab.get(char) != _BYTE_TO_ID[byte]:
-            raise ValueError(f"the vocabulary gives byte {byte} the id {vocab.get(char)}, GPT-2's order is {_BYTE_TO_ID[byte]}")
-    ids = []
-    for rank, (left, right) in enumerate(pairs):
-        if vocab.get(left + right) != 256 + rank:
-            raise ValueError(f"merge {rank} makes {left + right!r}, which has id {vocab.get(left + right)}, not {256 + rank}")
-        ids.append((vocab[left], vocab[right]))
-    return ids
+        return cls(*read_gpt2_files(encoder_json, vocab_bpe))

@@ -53,6 +53,11 @@ class History:
         """Targets learned from, a second of training."""
         return self.tokens / self.seconds if self.seconds else math.nan
 
+    def smoothed_loss(self, width: int) -> list[float]:
+        """Mean loss of each ``width`` steps, one after the other; the last may be fewer."""
+        groups = (self.loss[i : i + width] for i in range(0, len(self.loss), width))
+        return [sum(group) / len(group) for group in groups]
+
 
 class Trainer:
     """Trains any model that has ``loss((ids, targets))``.

@@ -1,0 +1,105 @@
+"""The figures that several chapters draw; each returns a matplotlib ``Figure``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from llm_nb.display.style import PALETTE, SEQUENTIAL, house_style
+
+_DASHES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D")
+
+
+def curves(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    levels: Mapping[str, float] | None = None,
+    *,
+    xlabel: str,
+    ylabel: str,
+    logx: bool = False,
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Lines over a common axis, and horizontal levels to compare them with.
+
+    Args:
+        series: name → (x, y), drawn with a marker each.
+        levels: name → y of a horizontal line, labelled at its right end.
+        xlabel, ylabel: with units.
+    """
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7, 3.8))
+        for i, (name, (x, y)) in enumerate(series.items()):
+            axes.plot(
+                x, y, marker=_MARKERS[i % 4], markersize=4.5, linestyle=_DASHES[i % 4], label=name
+            )
+        if logx:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+        for i, (name, level) in enumerate((levels or {}).items()):
+            axes.axhline(level, color="#555555", linestyle=_DASHES[(i + 1) % 4], linewidth=1.2)
+            axes.annotate(
+                f"{name} {level:.2f}", (1, level), xycoords=("axes fraction", "data"),
+                xytext=(4, 0), textcoords="offset points", va="center", fontsize=9, color="#333333",
+            )  # fmt: skip
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        if ylim:
+            axes.set_ylim(ylim)
+        if len(series) > 1 or levels:
+            axes.legend()
+    return figure
+
+
+def bars(
+    labels: Sequence[str], values: Sequence[float], *, xlabel: str, monospace: bool = False
+) -> Figure:
+    """Horizontal bars, the first on top, each with its value."""
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.5, 0.9 + 0.3 * len(labels)))
+        drawn = axes.barh(range(len(labels)), values, color=PALETTE[0], height=0.7)
+        axes.bar_label(drawn, fmt="%.2f", padding=4, fontsize=9.5)
+        axes.set_yticks(range(len(labels)), labels, family="monospace" if monospace else None)
+        axes.invert_yaxis()
+        axes.grid(False, axis="y")
+        axes.set_xlim(0, max(values) * 1.15)
+        axes.set_xlabel(xlabel)
+    return figure
+
+
+def attention_heads(
+    weights: ArrayLike, tokens: Sequence[str], titles: Sequence[str], *, columns: int = 2
+) -> Figure:
+    """Attention matrices side by side: row = the position that looks, column = what it looks at.
+
+    Args:
+        weights: (H, T, T), rows summing to 1.
+        tokens: T strings for the axes.
+        titles: H strings.
+    """
+    maps = np.asarray(weights)
+    rows = -(-len(maps) // columns)
+    side = 0.9 + 0.19 * len(tokens)
+    with house_style():
+        figure, grid = plt.subplots(
+            rows,
+            columns,
+            figsize=(columns * side + 0.6, rows * side),
+            squeeze=False,
+            layout="constrained",
+        )
+        for axes in grid.flat[len(maps) :]:
+            axes.set_visible(False)
+        for axes, matrix, title in zip(grid.flat, maps, titles, strict=False):
+            image = axes.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1)
+            axes.set_title(title, fontsize=10)
+            axes.set_xticks(range(len(tokens)), tokens, rotation=90, family="monospace", fontsize=8)
+            axes.set_yticks(range(len(tokens)), tokens, family="monospace", fontsize=8)
+            axes.grid(False)
+            axes.set_xlabel("looks at (key)")
+            axes.set_ylabel("who looks (query)")
+        figure.colorbar(image, ax=grid, shrink=0.8, label="attention weight")
+    return figure
