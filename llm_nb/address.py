@@ -31,8 +31,10 @@ def checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("https", "file") or not parts.path.strip("/"):
         raise ValueError(f"{url!r} is not an address: write https://host/owner/name.")
-    if parts.username or parts.query or parts.fragment or re.search(r"[\s\"'\\#]", url):
-        raise ValueError(f"{url!r} holds a user name, a query, a blank or a quote: leave it out.")
+    if not re.fullmatch(r"[\w.:/~+-]+", url):  # a shell and a markdown link must take it as it is
+        raise ValueError(
+            f"{url!r} may hold letters, digits and . : / ~ + - _ alone: leave out more."
+        )
     return url.rstrip("/").removesuffix(".git")
 
 
@@ -73,7 +75,7 @@ def bootstrap_source(url: str) -> str:
             "    )"
         )
     else:
-        body = f'    %pip install --quiet "llm-nb @ git+{url}"'
+        body = f"    %pip install --quiet git+{url}"
     return f"{head}import importlib.util\nimport sys\n\n{test}{body}"
 
 

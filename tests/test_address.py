@@ -89,7 +89,12 @@ def test_only_github_gets_a_colab_link(house: Path) -> None:
 
 
 BAD = ["", "book", "git@github.com:a/b", "https://github.com", "http://github.com/a/b"]
-BAD += ["https://me:secret@github.com/a/b", 'https://x.org/a" --index-url="b', "https://x.org/a?b"]
+BAD += [
+    "https://me:secret@github.com/a/b",
+    'https://x.org/a" --index-url="b',
+    "https://x.org/a?b",
+    "https://x.org/$(a)",
+]
 
 
 @pytest.mark.parametrize("url", BAD)
@@ -134,7 +139,7 @@ def test_the_first_cell_installs_on_colab(
 ) -> None:
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     run_first_cell(GITHUB).raise_error()
-    assert pip_calls == [f'install --quiet "llm-nb @ git+{GITHUB}"']
+    assert pip_calls == [f"install --quiet git+{GITHUB}"]
     pip_calls.clear()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "already there")
     run_first_cell(GITHUB).raise_error()
