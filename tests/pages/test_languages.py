@@ -13,10 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def chinese(book: Path) -> Path:
+    """The Chinese book; one that was built after the English one is taken as it is."""
+    index = ROOT / "_build" / "html-zh_CN" / "index.html"
+    if index.is_file() and index.stat().st_mtime > (book / "index.html").stat().st_mtime:
+        return index.parent
     command = [sys.executable, "book/build.py", "--language", "zh_CN"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    index = ROOT / "_build" / "html-zh_CN" / "index.html"
     assert done.stdout.strip().splitlines()[-1] == index.as_uri()
     return index.parent
 

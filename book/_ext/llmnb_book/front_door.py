@@ -17,7 +17,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="0; url={target}">
-<link rel="icon" href="_static/favicon.svg">
+<link rel="icon" href="data:,">
 <title>{title}</title>
 </head>
 <body><h1>{title}</h1><p><a href="{target}">{target}</a></p></body>
