@@ -1,0 +1,51 @@
+"""Windows: every token once, y one ahead of x, text too short refused."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from llm_nb.data.batches import (  # noqa: E402
+    IGNORE,
+    consecutive_windows,
+    random_windows,
+    token_stream,
+)
+
+IDS = np.arange(103, dtype=np.int32)
+
+
+def test_documents_are_separated():
+    stream = token_stream(lambda text: [ord(c) for c in text], ["ab", "c"], 0)
+    assert stream.tolist() == [0, 97, 98, 0, 99, 0]
+    with pytest.raises(ValueError, match="empty"):
+        token_stream(lambda text: [], [""], 0)
+
+
+def test_random_windows_are_shifted_by_one_and_repeatable():
+    def draw():
+        return next(random_windows(IDS, 10, 4, torch.Generator().manual_seed(3)))
+
+    x, y = draw()
+    assert x.shape == y.shape == (4, 10)
+    assert torch.equal(y, x + 1)
+    assert torch.equal(x, draw()[0])
+
+
+def test_random_windows_reach_both_ends():
+    batches = random_windows(IDS[:12], 10, 64, torch.Generator().manual_seed(0))
+    x, y = next(batches)
+    assert (int(x.min()), int(y.max())) == (0, 11)
+
+
+@pytest.mark.parametrize("context", [1, 7, 102, 200])
+def test_consecutive_windows_have_every_target_once(context):
+    targets = torch.cat([y.flatten() for _, y in consecutive_windows(IDS, context, 3)])
+    assert targets[targets != IGNORE].tolist() == list(range(1, 103))
+
+
+def test_text_shorter_than_the_context_is_refused():
+    with pytest.raises(ValueError, match="103 tokens, shorter than one window of 103"):
+        next(random_windows(IDS, 103, 4, torch.Generator()))
+    with pytest.raises(ValueError, match="shorter"):
+        next(consecutive_windows(IDS[:1], 8, 4))
