@@ -21,6 +21,8 @@ PARTS = (address, alt_text, anchors, api_modules, captions, chapter_map, front_d
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    # Jupyter Book always sets this one, for sphinx_comments, which this book goes without.
+    app.add_config_value("comments_config", {}, "")
     for part in PARTS:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,7 +41,7 @@ def wrap(text: str, width: float) -> list[str]:
 
 
 def draw_box(box: Box, x: float, y: float, width: float, coming: str) -> str:
-    lines = wrap(f"{box.number} {box.label}" + (" ★" if box.spine else ""), width - 20)
+    lines = wrap(f"{box.number} {box.label}" + ("\u00a0★" if box.spine else ""), width - 20)
     top = y + BOX_HEIGHT / 2 - LINE * (len(lines) - 1) / 2
     spans = "".join(
         f'<tspan x="{x + 12:g}" y="{top + LINE * i:g}">{escape(line)}</tspan>'
