@@ -72,6 +72,7 @@ clean: ## remove what was built, not the environment
 $(HTML)/.built: $(STAMP) $(SOURCES)
 	@$(BUILD) && touch $@
 
+# Without compiling: more than a minute spent on modules most of which are never imported.
 # A failed update leaves the old stamp, hence the environment, as they were; a killed one does not.
 $(STAMP): pyproject.toml constraints.txt $(FRESH)
 	@set -e; fail() { echo "$$1" >&2; exit 1; }; again="make $(or $(MAKECMDGOALS),book)"; \
@@ -98,7 +99,7 @@ $(STAMP): pyproject.toml constraints.txt $(FRESH)
 	    echo "pyproject.toml or constraints.txt is newer than .venv: updating it."; \
 	    mv $(STAMP) $(STAMP).old; \
 	fi; \
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]" || { \
+	$(PY) -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]" || { \
 	    if [ -f $(STAMP).old ]; then mv $(STAMP).old $(STAMP); fi; \
 	    fail "pip could not install the environment (see above): mend that, or the network, and call '$$again' again."; }; \
 	rm -f $(STAMP).old; printf '%s\n' "$(CURDIR)" >$(STAMP)

@@ -44,6 +44,8 @@ def test_without_torch(
     run(python, "-c", code, cwd=tmp_path)
     # From another folder, so that what is tested is the installed package.
     env = os.environ | {"LLM_NB_DEVICE": "cpu"}
+    if data := env.get("LLM_NB_DATA"):
+        env["LLM_NB_DATA"] = str(Path(data).resolve())
     tests = [ROOT / name for name in TESTS]
     said = run(
         python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=tmp_path, env=env
