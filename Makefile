@@ -37,7 +37,7 @@ serve: $(HTML)/.built ## serve the book on http://127.0.0.1:8000 (PORT=…)
 	$(PY) -m http.server --bind 127.0.0.1 --directory $(HTML) $(PORT)
 
 test: $(HTML)/.built ## the whole test suite: package, built pages, then every notebook
-	$(PY) -m pytest tests
+	$(PY) -m pytest -n 2 --dist loadfile tests
 	LLM_NB_STRICT=1 $(PY) -m pytest $(NBVAL) notebooks
 
 lab: $(STAMP) ## open the notebooks in JupyterLab

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +29,6 @@ def test_without_torch(
     venv: Callable[[str], Path],
     run: Callable[..., str],
     find_python: Callable[[str], str | None],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if not (interpreter := find_python(version)) or interpreter == sys.executable:
         pytest.skip(f"no Python {version} here besides the one that runs these tests")
@@ -50,8 +50,9 @@ def test_without_torch(
     said = run(
         python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, cwd=tmp_path, env=env
     )
-    with capsys.disabled():
-        print(
-            f"\nPython {version}: the package byte-compiled; {len(TORCH_FREE)} modules imported and "
-            f"{', '.join(TESTS)} run without torch: {said.splitlines()[-1]}; the rest not run there."
-        )
+    # A warning, because it is shown in the summary, by parallel workers too.
+    warnings.warn(
+        f"Python {version}: the package byte-compiled; {len(TORCH_FREE)} modules imported and "
+        f"{', '.join(TESTS)} run without torch: {said.splitlines()[-1]}; the rest was not run there.",
+        stacklevel=1,
+    )
