@@ -1,5 +1,6 @@
 """Figures: one style, readable in both themes, each with a text alternative."""
 
+from llm_nb.display.failing import attempt
 from llm_nb.display.style import show
 
-__all__ = ["show"]
+__all__ = ["attempt", "show"]

@@ -91,6 +91,14 @@ class KneserNey:
             probs = self._interpolate(k, key << self._bits | symbols, probs)
         return probs
 
+    def sample(self, context: ArrayLike, n_new: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """``context`` and ``n_new`` symbols drawn after it, shape (T + n_new,)."""
+        ids = [int(i) for i in np.asarray(context)]
+        for _ in range(n_new):
+            probs = self.next_probs(ids[-self.order :])
+            ids.append(int(rng.choice(self.vocab_size, p=probs / probs.sum())))
+        return np.asarray(ids)
+
     def _interpolate(self, k: int, keys: Keys, lower: Floats) -> Floats:
         """One step of the recursion for k-grams ``keys``, given P_{k-1} of the same symbols."""
         if not self._levels:

@@ -55,6 +55,26 @@ def gpt2_names(n_layers: int) -> dict[str, tuple[str, bool]]:
     return names
 
 
+def gpt2_folder(name_or_folder: str | Path, fallback: str | Path | None = None) -> Path:
+    """Where a model lies on disk; a name that is no folder is fetched from the hub first.
+
+    Args:
+        fallback: a folder to use instead, with one printed line, where the hub cannot be read.
+
+    Raises:
+        ValueError: the hub cannot be read and there is no fallback.
+    """
+    if Path(name_or_folder).is_dir():
+        return Path(name_or_folder)
+    try:
+        return _from_hub(str(name_or_folder))
+    except ValueError as error:
+        if fallback is None:
+            raise
+        print(f"{error}. Going on with {Path(fallback).name}.")
+        return Path(fallback)
+
+
 def load_gpt2(name_or_folder: str | Path) -> GPT2:
     """A GPT-2 from a folder in the Hugging Face format, or by its name on the hub.
 
@@ -62,9 +82,7 @@ def load_gpt2(name_or_folder: str | Path) -> GPT2:
         FileNotFoundError: the folder lacks config.json or model.safetensors.
         ValueError: a file is cut short, or is of another architecture or shape.
     """
-    folder = Path(name_or_folder)
-    if not folder.is_dir():
-        folder = _from_hub(str(name_or_folder))
+    folder = gpt2_folder(name_or_folder)
     for file in ("config.json", "model.safetensors"):
         if not (folder / file).is_file():
             raise FileNotFoundError(
@@ -178,11 +196,8 @@ def _from_hub(name: str) -> Path:
             f"{name!r} is no folder here, and reading the hub needs: pip install 'llm-nb[hub]'"
         ) from None
     try:
-        return Path(
-            snapshot_download(
-                name, allow_patterns=["config.json", "model.safetensors", "tokenizer.json"]
-            )
-        )
+        files = ["config.json", "model.safetensors", "tokenizer.json"]
+        return Path(snapshot_download(name, allow_patterns=files, etag_timeout=10))
     except Exception as error:  # the client raises many kinds; all mean: not to be had now
         raise ValueError(
             f"{name!r} is no folder here and could not be fetched from the hub "
