@@ -11,6 +11,13 @@ from llm_nb.display.style import PALETTE, house_style
 
 _ARROW = {"arrowstyle": "-|>", "color": "#333333", "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
 
+GPT2_ALT = (
+    "GPT-2: ids become token plus position vectors, pass L blocks and a layer norm, and are "
+    "multiplied by the transposed token vectors to give logits. A block adds two things to the "
+    "residual stream: layer norm then causal self-attention, and layer norm then a feed-forward "
+    "layer with GELU."
+)
+
 
 def gpt2_diagram() -> Figure:
     """GPT-2 from ids to logits, with the inside of one block beside it."""
