@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llm_nb.models.gpt2 import GPT2, GPT2Config
-from llm_nb.models.pretrained import load_gpt2, save_gpt2
+from llm_nb.models.pretrained import gpt2_folder, load_gpt2, save_gpt2
 
 CONFIG = GPT2Config(vocab_size=31, context=8, d_model=8, n_layers=2, n_heads=2)
 
@@ -114,6 +114,16 @@ def test_a_name_goes_to_the_hub_and_its_failure_is_one_sentence(folder, monkeypa
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match="pip install"):
         load_gpt2("gpt2")
+
+
+def test_without_a_network_the_fallback_is_used_and_named(folder, monkeypatch, capsys):
+    def fetch(name, **options):
+        raise ConnectionError("no network")
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=fetch))
+    assert gpt2_folder("gpt2", fallback=folder) == folder
+    assert capsys.readouterr().out.count("\n") == 1
+    assert gpt2_folder(folder) == folder
 
 
 def test_a_failed_save_leaves_the_old_files(folder, monkeypatch):
