@@ -72,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     )
     corpus = load_corpus(args.corpus)
     print(corpus)
+    args.out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written fails now
     tokenizer = ByteLevelBPE.train(corpus.train, args.vocab_size, [END_OF_TEXT])
     if tokenizer.vocab_size < args.vocab_size:
         raise ValueError(

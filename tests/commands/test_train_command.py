@@ -83,6 +83,13 @@ def test_bad_input_is_one_line_and_status_2(argv, message, trained, capsys):
     assert error.count("\n") == 1
 
 
+def test_a_place_that_cannot_be_written_fails_before_training(corpus, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "model"
+    assert main(["train", "--corpus", str(corpus), "--out", str(out), *SIZES.split()]) == 2
+    assert "bits per byte" not in capsys.readouterr().out
+
+
 def test_a_corpus_with_too_few_merges_says_how_many_there_are(corpus, capsys, tmp_path):
     assert (
         main(["train", "--corpus", str(corpus), "--out", str(tmp_path), "--vocab-size", "4096"])
