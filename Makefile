@@ -45,7 +45,7 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 
 notebooks: $(STAMP) ## run the notebooks and store their outputs (NB=notebooks/11_gpt2.ipynb: one)
 	LLM_NB_QUIET=1 $(PY) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=1200 \
-	    --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.coalesce_streams=True $(NB)
+	    --ExecutePreprocessor.record_timing=False $(NB)
 
 lint: $(STAMP) ## ruff and mypy
 	$(PY) -m ruff check .
