@@ -44,7 +44,7 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab --notebook-dir notebooks
 
 notebooks: $(STAMP) ## run the notebooks and store their outputs (NB=notebooks/11_gpt2.ipynb: one)
-	LLM_NB_QUIET=1 $(PY) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=1200 \
+	LLM_NB_QUIET=1 HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=1200 \
 	    --ExecutePreprocessor.record_timing=False $(NB)
 
 lint: $(STAMP) ## ruff and mypy
