@@ -27,8 +27,6 @@ GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s
 END_OF_TEXT = "<|endoftext|>"
 
 _NEVER = 1 << 60  # a rank after every learned one
-
-
 _BYTE_TO_ID = {byte: i for i, byte in enumerate(BYTE_TO_CHAR)}
 
 
@@ -124,7 +122,13 @@ class ByteLevelBPE:
     def _encode_ordinary(self, text: str) -> list[int]:
         ids: list[int] = []
         cache = self._cache
-        for word in self._split(text):
+        words = self._split(text)
+        if sum(map(len, words)) != len(text):
+            raise ValueError(
+                f"the pattern {self.pattern!r} leaves out characters of the text: "
+                "add a branch that matches them, or they would be lost"
+            )
+        for word in words:
             known = cache.get(word)
             if known is None:
                 known = self._encode_word(word)
@@ -134,13 +138,7 @@ class ByteLevelBPE:
         return ids
 
     def _encode_word(self, word: str) -> list[int]:
-        try:
-            ids = [_BYTE_TO_ID[b] for b in word.encode()]
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"text holds a lone surrogate, {word[error.start]!r}, which is no character: "
-                "decode its source with errors='replace'"
-            ) from None
+        ids = _byte_ids(word)
         while len(ids) > 1:
             # The pair that was learned first is merged first, wherever it stands.
             pair = min(zip(ids, ids[1:], strict=False), key=lambda p: self._merged.get(p, _NEVER))
@@ -198,7 +196,7 @@ class ByteLevelBPE:
         if not counts:
             raise ValueError("cannot train on empty text: give at least one character")
         merges = learn_merges(
-            {tuple(_BYTE_TO_ID[b] for b in w.encode()): n for w, n in counts.items()},
+            {tuple(_byte_ids(word)): n for word, n in counts.items()},
             vocab_size - 256 - len(special_tokens),
         )
         return cls(merges, special_tokens, pattern)
@@ -230,3 +228,13 @@ class ByteLevelBPE:
             ValueError: a file is cut short, or the two do not belong together.
         """
         return cls(*read_gpt2_files(encoder_json, vocab_bpe))
+
+
+def _byte_ids(word: str) -> list[int]:
+    try:
+        return [_BYTE_TO_ID[b] for b in word.encode()]
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"text holds a lone surrogate, {word[error.start]!r}, which is no character: "
+            "decode its source with errors='replace'"
+        ) from None

@@ -10,12 +10,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
+from llm_nb.data.batches import IGNORE, Batch
 from llm_nb.training.optim import adamw, warmup_cosine
-
-Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         micro = [next(self.batches) for _ in range(config.accumulate)]
-        valid = [int((targets != -100).sum()) for _, targets in micro]
+        valid = [int((targets != IGNORE).sum()) for _, targets in micro]
         if not sum(valid):
             raise ValueError(f"step {step} has no target to learn from: check the batches")
         total = 0.0

@@ -39,7 +39,6 @@ def test_few_long_validation_lines_are_known_from_training(corpus):
 
 def test_holds_nothing_of_this_machine():
     text = "".join(standard_library().train + standard_library().validation)
-    assert "_sysconfigdata" not in text[:200]
     assert "build_time_vars = {" not in text
 
 
