@@ -21,8 +21,10 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-MODULES = ["bpe"]  # each defines comparisons() -> list[Comparison]
-RESULTS = Path(__file__).with_name("RESULTS.md")
+HERE = Path(__file__).resolve().parent
+# Each of the other files here defines comparisons() -> Iterable[Comparison].
+MODULES = sorted(path.stem for path in HERE.glob("*.py") if path.stem != "run")
+RESULTS = HERE / "RESULTS.md"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Comparison:
     unit: str
     contenders: dict[str, Callable[[], object]]
     packages: tuple[str, ...]
+    note: str = ""  # what must be known to read the figures, measured in the same run
 
 
 def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
@@ -64,7 +67,8 @@ def table(comparison: Comparison, seconds: dict[str, list[float]]) -> str:
             f"| {median / ours:.2f} |"
         )
     versions = ", ".join(f"{name} {version(name)}" for name in comparison.packages)
-    return "\n".join([*lines, f"\n{versions}; {len(seconds[name])} rounds.\n"])
+    note = f"\n{comparison.note}\n" if comparison.note else ""
+    return "\n".join([*lines, f"\n{versions}; {len(seconds[name])} rounds.\n{note}"])
 
 
 def machine() -> str:

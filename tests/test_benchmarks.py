@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
@@ -41,5 +42,13 @@ def test_the_table_gives_medians_and_ratios(harness: ModuleType) -> None:
     assert "| theirs | 4 | 1 | 1.00 | 0.50 |" in text
 
 
-def test_every_named_module_is_there(harness: ModuleType) -> None:
-    assert sorted(p.stem for p in BENCHMARKS.glob("*.py")) == sorted([*harness.MODULES, "run"])
+def test_a_note_follows_the_table(harness: ModuleType) -> None:
+    comparison = harness.Comparison("t", 4, "MB", {"a": None}, ("pytest",), "Loss 1.5.")
+    assert harness.table(comparison, {"a": [1.0]}).endswith("1 rounds.\n\nLoss 1.5.\n")
+
+
+def test_every_module_has_comparisons(harness: ModuleType) -> None:
+    assert "bpe" in harness.MODULES
+    for name in harness.MODULES:
+        tree = ast.parse((BENCHMARKS / f"{name}.py").read_text(encoding="utf-8"))
+        assert "comparisons" in [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
