@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_nb.models.attention import Backend, attention, attention_weights
+from llm_nb.models.cache import KVCache
 
 IGNORE = -100  # a target that is no target: it counts in no loss
 
@@ -51,31 +52,6 @@ SIZES = {
     "gpt2-large": GPT2Config(d_model=1280, n_layers=36, n_heads=20),
     "gpt2-xl": GPT2Config(d_model=1600, n_layers=48, n_heads=25),
 }
-
-
-class KVCache:
-    """Keys and values of the positions already read, so that each is computed once.
-
-    Holds (L, B, H, context, d_k) twice, allocated at once; ``length`` positions are filled.
-    """
-
-    def __init__(self, config: GPT2Config, batch_size: int, like: Tensor) -> None:
-        shape = (
-            config.n_layers,
-            batch_size,
-            config.n_heads,
-            config.context,
-            config.d_model // config.n_heads,
-        )
-        self.k, self.v = like.new_empty(shape), like.new_empty(shape)
-        self.length = 0
-
-    def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Append k, v (B, H, T, d_k) of ``layer``; return all of them, (B, H, S, d_k)."""
-        end = self.length + k.size(2)
-        self.k[layer, :, :, self.length : end] = k
-        self.v[layer, :, :, self.length : end] = v
-        return self.k[layer, :, :, :end], self.v[layer, :, :, :end]
 
 
 class CausalSelfAttention(nn.Module):
@@ -162,6 +138,22 @@ class GPT2(nn.Module):
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
 
+    @property
+    def context(self) -> int:
+        """The most positions it can read."""
+        return self.config.context
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie, hence where its input must."""
+        return self.wte.weight.device
+
+    def new_cache(self, batch_size: int, capacity: int | None = None) -> KVCache:
+        """An empty cache for ``batch_size`` rows of ``capacity`` positions (all: the context)."""
+        C, H = self.config.d_model, self.config.n_heads
+        capacity = self.config.context if capacity is None else capacity
+        return KVCache(self.config.n_layers, batch_size, H, capacity, C // H, self.wte.weight)
+
     def forward(
         self,
         ids: Tensor,
@@ -199,6 +191,17 @@ class GPT2(nn.Module):
         )
 
     @torch.no_grad()
+    def hidden_states(
+        self, ids: Tensor, attention_mask: Tensor | None = None, backend: Backend = "sdpa"
+    ) -> Tensor:
+        """The residual stream before each block, and at last normed: (L + 1, B, T, C)."""
+        x, mask = self._embed(ids, attention_mask, 0)
+        states = [x]
+        for block in self.blocks:
+            states.append(block(states[-1], mask, backend=backend))
+        return torch.stack([*states[:-1], self.ln_f(states[-1])])
+
+    @torch.no_grad()
     def attention_maps(self, ids: Tensor) -> Tensor:
         """Who looks at whom: weights of every layer and head, (L, B, H, T, T)."""
         x, _ = self._embed(ids, None, 0)
@@ -214,13 +217,17 @@ class GPT2(nn.Module):
         self, ids: Tensor, attention_mask: Tensor | None, past: int
     ) -> tuple[Tensor, Tensor | None]:
         """Token plus position vectors (B, T, C), and the mask as (B, 1, 1, S)."""
+        if ids.dim() != 2 or not ids.numel():
+            raise ValueError(
+                f"ids have shape {tuple(ids.shape)}: give at least one row of at least one id, (B, T)"
+            )
         B, T = ids.shape
         if past + T > self.config.context:
             raise ValueError(
                 f"{past + T} tokens are over the context of {self.config.context}: "
                 "shorten the prompt or ask for fewer new tokens"
             )
-        if ids.device.type == "cpu" and ids.numel():  # on a GPU the check would force a wait
+        if ids.device.type == "cpu":  # on a GPU the check would force a wait
             low, high = int(ids.min()), int(ids.max())
             if low < 0 or high >= self.config.vocab_size:
                 wrong = low if low < 0 else high

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from llm_nb.models.gpt2 import GPT2, SIZES, GPT2Config, KVCache
+from llm_nb.models.gpt2 import GPT2, SIZES, GPT2Config
 from llm_nb.models.pretrained import load_gpt2, save_gpt2
 
 transformers = pytest.importorskip("transformers")
@@ -97,7 +97,7 @@ def test_cached_equals_uncached_token_by_token():
     torch.manual_seed(0)
     model = GPT2(SMALL).eval()
     ids = torch.randint(97, (3, 20))
-    cache = KVCache(SMALL, 3, model.wte.weight)
+    cache = model.new_cache(3)
     with torch.no_grad():
         whole = model(ids)
         steps = [model(ids[:, :7], cache=cache)]
