@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from llm_nb.generation import generate, next_token_probs
+from llm_nb.generation import (
+    TextStreamer,
+    generate,
+    left_pad,
+    next_token_probs,
+    penalise_repetition,
+)
 from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.models.pretrained import save_gpt2
 
@@ -61,6 +67,67 @@ def test_greedy_equals_hugging_face(model, tmp_path):
     assert torch.equal(generate(model, prompt, 20, temperature=0), reference)
 
 
+def test_cached_equals_uncached_token_by_token_on_uneven_prompts(model):
+    ids, mask = left_pad([[1, 2, 3], [4], [5, 6, 7, 8, 9]])
+    cache = model.new_cache(3, 25)
+    with torch.no_grad():
+        for n in range(5, 25):
+            new = ids if n == 5 else ids[:, -1:]
+            cached, plain = model(new, mask, cache)[:, -1], model(ids, mask)[:, -1]
+            assert_close(cached, plain, atol=1e-5, rtol=1e-5)
+            ids = torch.cat([ids, plain.argmax(-1, keepdim=True)], 1)
+            mask = torch.cat([mask, mask.new_ones(3, 1)], 1)
+    greedy = generate(model, ids[:, :5], 20, attention_mask=mask[:, :5], temperature=0)
+    assert torch.equal(greedy, ids)
+
+
+def test_the_repetition_penalty_lowers_both_signs():
+    scores, seen = (
+        torch.tensor([[2.0, -2.0, 2.0, -2.0]]),
+        torch.tensor([[True, True, False, False]]),
+    )
+    penalised = penalise_repetition(scores, seen, 2.0)
+    assert_close(penalised, torch.tensor([[1.0, -4.0, 2.0, -2.0]]))
+
+
+def letters(ids):
+    return "".join(chr(97 + i % 26) for i in ids)
+
+
+def test_a_stop_string_ends_its_row_even_across_tokens(model):
+    prompt = torch.randint(61, (3, 3), generator=torch.Generator().manual_seed(1))
+    draws = {"temperature": 1.0, "generator": torch.Generator().manual_seed(1)}
+    free = generate(model, prompt, 20, **draws)
+    wanted = letters(free[0, 8:11].tolist())  # three letters, three tokens
+    draws["generator"].manual_seed(1)
+    out = generate(model, prompt, 20, stop=60, stop_strings=[wanted, "#"], decode=letters, **draws)
+    text = letters(free[0, 3:].tolist())
+    end = 3 + text.index(wanted) + 3
+    assert torch.equal(out[0, :end], free[0, :end])
+    assert (out[0, end:] == 60).all()
+    assert out.size(1) > end  # other rows went on
+    # A string that stands in the prompt alone does not stop anything.
+    draws["generator"].manual_seed(1)
+    begun = letters(prompt[0].tolist())
+    assert begun not in text
+    untouched = generate(model, prompt[:1], 5, stop_strings=[begun], decode=letters, **draws)
+    assert untouched.size(1) == 8
+
+
+def test_the_streamer_sees_every_step(model):
+    steps = []
+    out = generate(model, torch.tensor([[1, 2], [3, 4]]), 6, streamer=steps.append)
+    assert torch.equal(torch.stack(steps, 1), out[:, 2:])
+
+
+def test_text_is_streamed_in_whole_characters():
+    text, parts = "né 一😀!", []
+    streamer = TextStreamer(lambda ids: bytes(ids).decode(errors="replace"), parts.append)
+    for byte in text.encode():
+        streamer(torch.tensor([byte]))
+    assert parts == list(text)
+
+
 def test_a_finished_row_is_filled_and_all_finished_ends_early(model):
     prompt = torch.randint(61, (4, 3), generator=torch.Generator().manual_seed(0))
     free = generate(model, prompt, 20, generator=torch.Generator().manual_seed(0))
@@ -87,6 +154,17 @@ def test_generation_leaves_the_mode_as_it_was(model):
         (lambda m: generate(m, torch.zeros(1, 30, dtype=torch.long), 3), "over the context of 32"),
         (lambda m: generate(m, torch.zeros(1, 0, dtype=torch.long), 3), "prompt is empty"),
         (lambda m: generate(m, torch.tensor([[61]]), 3), "id 61 is outside"),
+        (lambda m: generate(m, torch.zeros(0, 3, dtype=torch.long), 3), "prompt is empty"),
+        (lambda m: generate(m, torch.tensor([[-1]]), 3), "id -1 is outside"),
+        (lambda m: generate(m, torch.tensor([[1]]), 0), "max_new_tokens is 0"),
+        (lambda m: generate(m, torch.tensor([[1]]), 3, repetition_penalty=-1.0), "penalty is -1"),
+        (lambda m: generate(m, torch.tensor([[1]]), 3, stop_strings=["a"]), "decode="),
+        (
+            lambda m: generate(m, torch.tensor([[1, 2]]), 3, attention_mask=torch.tensor([[1, 0]])),
+            "pad on the left",
+        ),
+        (lambda m: left_pad([[1], []]), "prompt is empty"),
+        (lambda m: left_pad([]), "prompt is empty"),
         (lambda m: next_token_probs(LOGITS, temperature=-1), "temperature is -1"),
         (lambda m: next_token_probs(LOGITS, top_k=0), "top_k is 0"),
         (lambda m: next_token_probs(LOGITS, top_p=1.5), "top_p is 1.5"),
