@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from llm_nb.generation import generate
-from llm_nb.models.pretrained import load_gpt2
+from llm_nb.models.gpt2 import GPT2
+from llm_nb.models.pretrained import from_pretrained
 from llm_nb.shipped import SHIPPED
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
@@ -31,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the prompt and its continuation."""
-    model = load_gpt2(args.model)
+    model = from_pretrained(GPT2, args.model)
     tokenizer = ByteLevelBPE.load(args.model / "tokenizer.json")
     end = tokenizer.special_tokens[END_OF_TEXT]
     ids = torch.tensor([[end, *tokenizer.encode(args.prompt)]])

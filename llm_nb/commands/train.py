@@ -19,7 +19,7 @@ from llm_nb.data.batches import consecutive_windows, random_windows, token_strea
 from llm_nb.data.corpora import CORPORA, load_corpus
 from llm_nb.metrics import bits_per_byte, total_bits
 from llm_nb.models.gpt2 import GPT2, GPT2Config
-from llm_nb.models.pretrained import save_gpt2
+from llm_nb.models.pretrained import save_pretrained
 from llm_nb.runtime import start
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 from llm_nb.training import TrainConfig, Trainer
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     history = trainer.fit()
 
     dtype = torch.float16 if args.store == "fp16" else torch.float32
-    save_gpt2(model, args.out, dtype)
+    save_pretrained(model, args.out, dtype)
     tokenizer.save(args.out / "tokenizer.json")
     with torch.no_grad():  # judge what was saved, not what was in memory
         for weight in model.parameters():

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from llm_nb.cli import main
-from llm_nb.models.pretrained import load_gpt2
+from llm_nb.models.gpt2 import GPT2
+from llm_nb.models.pretrained import from_pretrained
 from llm_nb.shipped import SHIPPED
 from llm_nb.text.bpe import ByteLevelBPE
 
@@ -38,7 +39,9 @@ def test_train_writes_a_folder_that_says_what_made_it(trained):
     record = json.loads((trained / "training.json").read_text())
     assert (record["steps"], record["tokens_seen"], record["seed"]) == (6, 6 * 4 * 16, 0)
     assert [step for step, _, _ in record["val"]] == [3, 6]
-    assert record["parameters"] == sum(p.numel() for p in load_gpt2(trained).parameters())
+    assert record["parameters"] == sum(
+        p.numel() for p in from_pretrained(GPT2, trained).parameters()
+    )
     assert 0 < record["val_bits_per_byte"] < 10
 
 
@@ -100,7 +103,7 @@ def test_a_corpus_with_too_few_merges_says_how_many_there_are(corpus, capsys, tm
 
 def test_the_shipped_weights_are_what_their_record_says():
     record = json.loads((SHIPPED / "training.json").read_text())
-    model, tokenizer = load_gpt2(SHIPPED), ByteLevelBPE.load(SHIPPED / "tokenizer.json")
+    model, tokenizer = from_pretrained(GPT2, SHIPPED), ByteLevelBPE.load(SHIPPED / "tokenizer.json")
     assert sum(p.numel() for p in model.parameters()) == record["parameters"]
     assert model.config.vocab_size == tokenizer.vocab_size == record["config"]["vocab_size"]
     assert not record["interrupted"]

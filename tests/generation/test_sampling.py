@@ -12,7 +12,7 @@ from llm_nb.generation import (
     penalise_repetition,
 )
 from llm_nb.models.gpt2 import GPT2, GPT2Config
-from llm_nb.models.pretrained import save_gpt2
+from llm_nb.models.pretrained import save_pretrained
 
 CONFIG = GPT2Config(vocab_size=61, context=32, d_model=16, n_layers=2, n_heads=2)
 LOGITS = torch.tensor([[0.1, 0.5, 0.25, 0.15], [0.4, 0.3, 0.2, 0.1]]).log()
@@ -59,7 +59,7 @@ def test_generation_with_the_cache_equals_drawing_anew_each_time(model):
 
 def test_greedy_equals_hugging_face(model, tmp_path):
     transformers = pytest.importorskip("transformers")
-    save_gpt2(model, tmp_path)
+    save_pretrained(model, tmp_path)
     theirs = transformers.GPT2LMHeadModel.from_pretrained(tmp_path).eval()
     prompt = torch.randint(61, (3, 6))
     options = {"max_new_tokens": 20, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from llm_nb.models.gpt2 import GPT2, SIZES, GPT2Config
-from llm_nb.models.pretrained import load_gpt2, save_gpt2
+from llm_nb.models.pretrained import from_pretrained, save_pretrained
 
 transformers = pytest.importorskip("transformers")
 
@@ -46,7 +46,7 @@ CONFIGS = [
 def test_logits_and_loss_equal_hugging_face(config, backend, seed, tmp_path):
     theirs = hugging_face(config, seed)
     theirs.save_pretrained(tmp_path)
-    ours = load_gpt2(tmp_path)
+    ours = from_pretrained(GPT2, tmp_path)
     assert ours.config == GPT2Config(**{**vars(config), "dropout": 0.1})
     ids = torch.randint(config.vocab_size, (3, config.context))
     with torch.no_grad():
@@ -58,7 +58,7 @@ def test_logits_and_loss_equal_hugging_face(config, backend, seed, tmp_path):
 def test_left_padding_equals_hugging_face_and_the_unpadded_row(tmp_path):
     theirs = hugging_face(SMALL, 0)
     theirs.save_pretrained(tmp_path)
-    ours = load_gpt2(tmp_path)
+    ours = from_pretrained(GPT2, tmp_path)
     ids = torch.randint(1, 97, (2, 9))
     mask = torch.ones(2, 9, dtype=torch.long)
     mask[0, :4] = 0
@@ -73,7 +73,7 @@ def test_left_padding_equals_hugging_face_and_the_unpadded_row(tmp_path):
 def test_what_we_save_hugging_face_loads_unchanged(tmp_path):
     theirs = hugging_face(SMALL, 1)
     theirs.save_pretrained(tmp_path / "theirs")
-    save_gpt2(load_gpt2(tmp_path / "theirs"), tmp_path / "ours")
+    save_pretrained(from_pretrained(GPT2, tmp_path / "theirs"), tmp_path / "ours")
     back = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "ours")
     for name, tensor in theirs.state_dict().items():
         assert torch.equal(back.state_dict()[name], tensor), name

@@ -9,14 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llm_nb.models.gpt2 import GPT2, GPT2Config
-from llm_nb.models.pretrained import gpt2_folder, load_gpt2, save_gpt2
+from llm_nb.models.pretrained import from_pretrained, save_pretrained
+from llm_nb.models.weights_io import pretrained_folder
 
 CONFIG = GPT2Config(vocab_size=31, context=8, d_model=8, n_layers=2, n_heads=2)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    save_gpt2(GPT2(CONFIG), tmp_path / "model")
+    save_pretrained(GPT2(CONFIG), tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -27,7 +28,7 @@ def rewrite(folder, change):
 
 
 def test_with_and_without_the_prefix_and_with_the_mask_buffers(folder):
-    expected = load_gpt2(folder).state_dict()
+    expected = from_pretrained(GPT2, folder).state_dict()
     names = load_file(folder / "model.safetensors")
 
     def as_released(weights):
@@ -36,14 +37,14 @@ def test_with_and_without_the_prefix_and_with_the_mask_buffers(folder):
         weights["h.0.attn.bias"] = torch.ones(1, 1, 8, 8)
 
     rewrite(folder, as_released)
-    for name, tensor in load_gpt2(folder).state_dict().items():
+    for name, tensor in from_pretrained(GPT2, folder).state_dict().items():
         assert torch.equal(tensor, expected[name])
 
 
 def test_half_precision_is_read_as_single(tmp_path):
     model = GPT2(CONFIG)
-    save_gpt2(model, tmp_path, torch.float16)
-    for name, tensor in load_gpt2(tmp_path).state_dict().items():
+    save_pretrained(model, tmp_path, torch.float16)
+    for name, tensor in from_pretrained(GPT2, tmp_path).state_dict().items():
         assert torch.equal(tensor, model.state_dict()[name].half().float())
 
 
@@ -52,10 +53,10 @@ def test_a_truncated_file_is_named(folder):
     for size in (0, 4, len(data) // 2, len(data) - 1):
         (folder / "model.safetensors").write_bytes(data[:size])
         with pytest.raises(ValueError, match="damaged or cut short"):
-            load_gpt2(folder)
+            from_pretrained(GPT2, folder)
     (folder / "config.json").write_text('{"model_type": ')
     with pytest.raises(ValueError, match="not whole JSON"):
-        load_gpt2(folder)
+        from_pretrained(GPT2, folder)
 
 
 def test_another_models_weights_are_named(folder):
@@ -67,13 +68,13 @@ def test_another_models_weights_are_named(folder):
     with pytest.raises(
         ValueError, match=r"missing transformer\.wpe\.weight; not expected transformer\.h\.9"
     ):
-        load_gpt2(folder)
+        from_pretrained(GPT2, folder)
 
 
 def test_a_shape_that_does_not_fit_is_named(folder):
     rewrite(folder, lambda weights: weights.update({"transformer.wte.weight": torch.ones(30, 8)}))
     with pytest.raises(ValueError, match=r"wte\.weight has shape \(30, 8\)"):
-        load_gpt2(folder)
+        from_pretrained(GPT2, folder)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +89,13 @@ def test_another_architecture_is_named(folder, change, message):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(ValueError, match=message):
-        load_gpt2(folder)
+        from_pretrained(GPT2, folder)
 
 
 def test_a_folder_without_weights_is_named(folder):
     (folder / "model.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no model\.safetensors"):
-        load_gpt2(folder)
+        from_pretrained(GPT2, folder)
 
 
 def test_a_name_goes_to_the_hub_and_its_failure_is_one_sentence(folder, monkeypatch):
@@ -107,13 +108,13 @@ def test_a_name_goes_to_the_hub_and_its_failure_is_one_sentence(folder, monkeypa
         raise ConnectionError("no network")
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=fetch))
-    assert load_gpt2("gpt2").config.vocab_size == 31
+    assert from_pretrained(GPT2, "gpt2").config.vocab_size == 31
     with pytest.raises(ValueError, match=r"'nobody/x' .*could not be fetched.*ConnectionError"):
-        load_gpt2("nobody/x")
+        from_pretrained(GPT2, "nobody/x")
     assert asked == ["gpt2", "nobody/x"]
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match="pip install"):
-        load_gpt2("gpt2")
+        from_pretrained(GPT2, "gpt2")
 
 
 def test_without_a_network_the_fallback_is_used_and_named(folder, monkeypatch, capsys):
@@ -121,9 +122,9 @@ def test_without_a_network_the_fallback_is_used_and_named(folder, monkeypatch, c
         raise ConnectionError("no network")
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(snapshot_download=fetch))
-    assert gpt2_folder("gpt2", fallback=folder) == folder
+    assert pretrained_folder("gpt2", fallback=folder) == folder
     assert capsys.readouterr().out.count("\n") == 1
-    assert gpt2_folder(folder) == folder
+    assert pretrained_folder(folder) == folder
 
 
 def test_a_failed_save_leaves_the_old_files(folder, monkeypatch):
@@ -132,8 +133,8 @@ def test_a_failed_save_leaves_the_old_files(folder, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("llm_nb.models.pretrained.save_file", full_disk)
+    monkeypatch.setattr("llm_nb.models.weights_io.save_file", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        save_gpt2(GPT2(CONFIG), folder)
+        save_pretrained(GPT2(CONFIG), folder)
     assert (folder / "model.safetensors").read_bytes() == before
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.safetensors"]
