@@ -162,7 +162,7 @@ def test_byte_lengths_add_up_to_the_text(tokenizer):
         (lambda t: ByteLevelBPE.train(["a\ud800b"], 300), "lone surrogate"),
         (lambda t: ByteLevelBPE([], pattern="[a-z]+").encode("a b"), "leaves out characters"),
         (lambda t: ByteLevelBPE([(0, 999)]), "only ids below 256"),
-        (lambda t: ByteLevelBPE([(0, 1), (0, 1)]), "repeats the pair"),
+        (lambda t: ByteLevelBPE([(0, 1), (0, 1)]), "is a token already"),
         (lambda t: ByteLevelBPE([], ["<a>", "<a>"]), "distinct"),
     ],
 )
