@@ -217,8 +217,8 @@ def test_another_configuration_is_named(change, message, tmp_path):
 
 
 def test_a_class_without_a_format_is_named(tmp_path):
-    with pytest.raises(ValueError, match="Linear has no Hugging Face format here: .* GPT2, Bert"):
+    with pytest.raises(ValueError, match=r"Linear has no Hugging Face format here: .* GPT2, Bert"):
         save_pretrained(torch.nn.Linear(2, 2), tmp_path)
     weights = {"bert.embeddings.word_embeddings.weight": torch.ones(97, 24)}
-    with pytest.raises(ValueError, match="missing bert.* more"):
+    with pytest.raises(ValueError, match=r"missing bert.* more"):
         from_hugging_face(weights, Bert, SMALL)
