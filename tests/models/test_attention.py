@@ -1,5 +1,8 @@
 """The two back ends are equal, the masks forbid what they say, and so says PyTorch's module."""
 
+import itertools
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -36,6 +39,20 @@ def test_the_back_ends_are_equal(T, S, causal, masked):
     reference = attention(q, k, v, mask, causal, backend="reference")
     assert_close(attention(q, k, v, mask, causal), reference)
     assert reference.isfinite().all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("T", "S"), [(1, 1), (1, 4), (2, 2), (2, 5), (4, 4), (3, 2)])
+def test_attention_is_its_equation_number_by_number(T, S, causal, backend):
+    q, k, v = (x.double() for x in qkv(T, S))
+    expected = torch.zeros_like(q)
+    for b, h, t in itertools.product(range(2), range(3), range(T)):
+        keys = [s for s in range(S) if not causal or s <= t + S - T]
+        powers = [math.exp(float(q[b, h, t] @ k[b, h, s]) / math.sqrt(8)) for s in keys]
+        for s, power in zip(keys, powers, strict=True):
+            expected[b, h, t] += power / sum(powers) * v[b, h, s]
+    assert_close(attention(q, k, v, causal=causal, backend=backend), expected)
 
 
 def test_one_new_query_beside_a_cache_sees_every_key():
