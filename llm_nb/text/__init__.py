@@ -1,1 +1,1 @@
-"""Text to tokens: byte-level BPE (WordPiece, vocabularies and normalisation to come)."""
+"""Text to tokens: byte-level BPE, WordPiece, vocabularies, normalisation, Chinese words."""
