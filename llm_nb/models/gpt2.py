@@ -176,12 +176,22 @@ class GPT2(nn.Module):
         Raises:
             ValueError: the ids are outside the vocabulary, or the sequence over the context.
         """
+        return self.body(ids, attention_mask, cache, backend) @ self.wte.weight.T  # (B, T, V)
+
+    def body(
+        self,
+        ids: Tensor,
+        attention_mask: Tensor | None = None,
+        cache: KVCache | None = None,
+        backend: Backend = "sdpa",
+    ) -> Tensor:
+        """All but the output layer, (B, T, C); arguments as in ``forward``."""
         x, mask = self._embed(ids, attention_mask, cache.length if cache is not None else 0)
         for layer, block in enumerate(self.blocks):
             x = block(x, mask, cache, layer, backend)
         if cache is not None:
             cache.length += ids.size(1)
-        return self.ln_f(x) @ self.wte.weight.T  # (B, T, V)
+        return self.ln_f(x)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""

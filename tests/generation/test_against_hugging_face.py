@@ -22,7 +22,7 @@ def models():
     for weight in theirs.parameters():
         torch.nn.init.normal_(weight, std=0.5)
     ours = GPT2(CONFIG)
-    ours.load_state_dict(from_hugging_face(theirs.state_dict(), CONFIG))
+    ours.load_state_dict(from_hugging_face(theirs.state_dict(), GPT2, CONFIG))
     return ours.eval(), theirs
 
 

@@ -29,7 +29,7 @@ def as_ours(theirs, config):
     from llm_nb.models.pretrained import from_hugging_face
 
     ours = GPT2(config)
-    ours.load_state_dict(from_hugging_face(theirs.state_dict(), config))
+    ours.load_state_dict(from_hugging_face(theirs.state_dict(), GPT2, config))
     return ours.eval()
 
 

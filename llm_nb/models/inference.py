@@ -1,0 +1,153 @@
+"""The same networks, laid out for reading their weights fast: on a CPU, writing one token means
+reading every weight once, so the bytes of the weights and their order are the whole cost.
+
+    M rows · in, out widths of a layer
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from llm_nb.models.cache import KVCache
+from llm_nb.models.gpt2 import GPT2
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class TransposedLinear(nn.Module):
+    """x W + b with W stored (in, out), so that one row is multiplied along its long side."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = linear.weight.detach().T.contiguous()
+        self.bias = None if linear.bias is None else linear.bias.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, in) → (…, out)."""
+        rows = x.reshape(-1, x.size(-1))
+        out = rows @ self.weight if self.bias is None else self.bias.addmm(rows, self.weight)
+        return out.view(*x.shape[:-1], -1)
+
+
+class PackedLinear(nn.Module):
+    """The same by oneDNN, with W cut into blocks beforehand; BLAS would cut it at every call.
+
+    For several rows; ``is_available`` says whether this build of torch has oneDNN.
+    """
+
+    def __init__(self, linear: nn.Linear, rows: int) -> None:
+        super().__init__()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), rows)
+        self.bias = None if linear.bias is None else linear.bias.detach()
+
+    @staticmethod
+    def is_available() -> bool:
+        """Whether oneDNN can do this here."""
+        return torch.backends.mkldnn.is_available() and hasattr(
+            torch.ops.mkldnn, "_reorder_linear_weight"
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, in) → (…, out)."""
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+
+class Int8Linear(nn.Module):
+    """The same with W in 8 bits, W ≈ s · Q with one scale s for every output.
+
+    Q holds whole numbers from -127 to 127 and s = max |w| / 127 (symmetric, per channel; Jacob et
+    al. 2018, section 2.1, without the zero point). x is rounded to 8 bits too, with a scale of its
+    own at every call, and the products are summed as whole numbers.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        weight = linear.weight.detach().float()
+        scales = weight.abs().amax(1).clamp(min=1e-12) / 127  # (out,)
+        zeros = torch.zeros_like(scales, dtype=torch.long)
+        with (
+            warnings.catch_warnings()
+        ):  # torch means to drop these types; nothing faster is in it yet
+            warnings.simplefilter("ignore", UserWarning)
+            quantised = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        bias = None if linear.bias is None else linear.bias.detach().float()
+        self.packed = torch.ops.quantized.linear_prepack(quantised, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (…, in) → (…, out)."""
+        # Seven bits for x: two products of eight would overflow the 16 bits that AVX2 sums in.
+        return torch.ops.quantized.linear_dynamic(x, self.packed, True)
+
+
+def for_inference(model: M, rows: int = 1, int8: bool = False) -> M:
+    """A copy in evaluation mode whose linear layers are laid out anew; it cannot be trained.
+
+    What is no linear layer is shared with ``model``, which stays as it is.
+
+    Args:
+        rows: how many rows a step will have, batch × beams: one row and several rows are
+            fastest in different layouts.
+        int8: store the weights in a quarter of the bytes, at a small loss in precision.
+
+    Raises:
+        ValueError: the model is not on the CPU, or there is no row.
+    """
+    if rows < 1:
+        raise ValueError(f"rows is {rows}: a step has at least one row")
+    if any(p.device.type != "cpu" for p in model.parameters()):
+        raise ValueError("this layout is for the CPU: call model.cpu() first, or go on without it")
+    shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
+    laid_out = copy.deepcopy(model, shared)
+    for module in list(laid_out.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, _layout(child, rows, int8))
+    return laid_out.eval()
+
+
+class FastGPT2:
+    """A GPT-2 for ``generate`` and ``beam_search``: ``for_inference``, the output layer too.
+
+    It gives the logits of the last position only, (B, 1, V).
+    """
+
+    def __init__(self, model: GPT2, rows: int = 1, int8: bool = False) -> None:
+        self.model = for_inference(model, rows, int8)
+        V, C = model.wte.weight.shape
+        head = nn.Linear(C, V, bias=False, device="meta")
+        head.weight = model.wte.weight
+        self.head = _layout(head, rows, int8)
+        self.context, self.device, self.training = model.context, model.device, False
+
+    def new_cache(self, batch_size: int, capacity: int | None = None) -> KVCache:
+        """An empty cache."""
+        return self.model.new_cache(batch_size, capacity)
+
+    def __call__(
+        self, ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Logits (B, 1, V) after the last of ids (B, T)."""
+        return self.head(self.model.body(ids, attention_mask, cache)[:, -1:])
+
+    def train(self, mode: bool = True) -> FastGPT2:
+        """Only evaluation mode.
+
+        Raises:
+            ValueError: training mode was asked for.
+        """
+        if mode:
+            raise ValueError("a FastGPT2 has no gradients: train the GPT2 that it was made from")
+        return self
+
+
+def _layout(linear: nn.Linear, rows: int, int8: bool) -> nn.Module:
+    if int8:
+        return Int8Linear(linear)
+    if rows > 1 and PackedLinear.is_available():
+        return PackedLinear(linear, rows)
+    return TransposedLinear(linear) if linear.out_features > linear.in_features else linear
