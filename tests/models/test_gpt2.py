@@ -1,12 +1,13 @@
 """GPT-2 against Hugging Face's, against itself, and against bad input."""
 
 import math
+import random
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from llm_nb.models.gpt2 import GPT2, SIZES, GPT2Config
+from llm_nb.models.gpt2 import GPT2, IGNORE, SIZES, GPT2Config
 from llm_nb.models.pretrained import from_pretrained, save_pretrained
 
 transformers = pytest.importorskip("transformers")
@@ -33,41 +34,63 @@ def hugging_face(config: GPT2Config, seed: int):
     return model.eval()
 
 
-CONFIGS = [
-    SMALL,
-    GPT2Config(vocab_size=50, context=16, d_model=8, n_layers=1, n_heads=1),
-    GPT2Config(vocab_size=301, context=40, d_model=48, n_layers=5, n_heads=6, eps=1e-3),
-]
+def random_config(seed: int) -> GPT2Config:
+    draw = random.Random(seed)
+    n_heads = draw.randint(1, 6)
+    return GPT2Config(
+        vocab_size=draw.randint(2, 400),
+        context=draw.randint(2, 48),
+        d_model=n_heads * draw.choice([4, 6, 8, 16]),
+        n_layers=draw.randint(1, 5),
+        n_heads=n_heads,
+        eps=draw.choice([1e-3, 1e-5, 1e-6]),
+    )
 
 
-@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("backend", ["sdpa", "reference"])
-@pytest.mark.parametrize("seed", range(3))
-def test_logits_and_loss_equal_hugging_face(config, backend, seed, tmp_path):
+@pytest.mark.parametrize("seed", range(30))
+def test_logits_hidden_states_and_loss_equal_hugging_face(seed, backend, tmp_path):
+    """Random sizes; rows padded on the left by random amounts."""
+    config = random_config(seed)
     theirs = hugging_face(config, seed)
     theirs.save_pretrained(tmp_path)
     ours = from_pretrained(GPT2, tmp_path)
     assert ours.config == GPT2Config(**{**vars(config), "dropout": 0.1})
     ids = torch.randint(config.vocab_size, (3, config.context))
+    padding = torch.randint(config.context, (3, 1))
+    padding[0] = 0
+    mask = (torch.arange(config.context) >= padding).long()
+    real = mask.bool()
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
     with torch.no_grad():
-        assert_close(ours(ids, backend=backend), theirs(ids).logits, atol=1e-5, rtol=1e-5)
-        loss = ours.loss((ids[:, :-1], ids[:, 1:]))
-        assert_close(loss, theirs(ids, labels=ids).loss, atol=1e-5, rtol=1e-5)
+        reference = theirs(
+            ids, attention_mask=mask, position_ids=positions,
+            output_hidden_states=True,
+        )  # fmt: skip
+        close(ours(ids, mask, backend=backend)[real], reference.logits[real])
+        states = ours.hidden_states(ids, mask, backend)
+        assert len(states) == config.n_layers + 1
+        for state, theirs_state in zip(states, reference.hidden_states, strict=True):
+            close(state[real], theirs_state[real])
+        whole = theirs(ids, labels=ids).loss
+        close(ours.loss((ids[:, :-1], ids[:, 1:])), whole)
+        partly = ids.masked_fill(torch.rand(ids.shape) < 0.3, IGNORE)
+        partly[0, 1] = ids[0, 1]
+        close(ours.loss((ids[:, :-1], partly[:, 1:])), theirs(ids, labels=partly).loss)
 
 
-def test_left_padding_equals_hugging_face_and_the_unpadded_row(tmp_path):
-    theirs = hugging_face(SMALL, 0)
-    theirs.save_pretrained(tmp_path)
-    ours = from_pretrained(GPT2, tmp_path)
+def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_padded_row_equals_the_row_alone():
+    torch.manual_seed(0)
+    model = GPT2(SMALL).eval()
     ids = torch.randint(1, 97, (2, 9))
     mask = torch.ones(2, 9, dtype=torch.long)
     mask[0, :4] = 0
-    positions = (mask.cumsum(1) - 1).clamp(min=0)
     with torch.no_grad():
-        padded = ours(ids, mask)
-        reference = theirs(ids, attention_mask=mask, position_ids=positions).logits
-        assert_close(padded[mask.bool()], reference[mask.bool()], atol=1e-5, rtol=1e-5)
-        assert_close(padded[0, 4:], ours(ids[:1, 4:])[0], atol=1e-5, rtol=1e-5)
+        close(model(ids, mask)[0, 4:], model(ids[:1, 4:])[0])
 
 
 def test_what_we_save_hugging_face_loads_unchanged(tmp_path):
