@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Decoder(Protocol):
         """An empty cache."""
 
     def __call__(
-        self, ids: Tensor, attention_mask: Tensor | None = None, cache: Cache | None = None
+        self, ids: Tensor, attention_mask: Tensor | None = None, cache: Any = None
     ) -> Tensor:
         """Logits (B, T, V) of ids (B, T), after what the cache holds."""
 

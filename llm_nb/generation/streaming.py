@@ -29,3 +29,7 @@ class TextStreamer:
         if len(text) > self.written and not text.endswith("\N{REPLACEMENT CHARACTER}"):
             self.write(text[self.written :])
             self.written = len(text)
+
+    def rest(self) -> str:
+        """What was held back, at the end: a character that the last token cut off."""
+        return self.decode(self.ids)[self.written :]

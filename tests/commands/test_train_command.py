@@ -65,6 +65,20 @@ def test_generate_continues_the_prompt(trained, capsys):
     assert capsys.readouterr().out != first
 
 
+def test_generate_by_beams_in_int8_and_up_to_a_text(trained, capsys):
+    argv = ["generate", "Ann gave", "--model", str(trained), "--tokens", "8"]
+    outputs = []
+    for options in (["--beams", "3"], ["--int8"], ["--temperature", "0"]):
+        assert main([*argv, *options]) == 0
+        outputs.append(capsys.readouterr().out)
+        assert outputs[-1].startswith("Ann gave")
+    greedy = outputs[-1]
+    new = greedy.removeprefix("Ann gave").rstrip("\n")
+    stop = new[1:3]
+    assert main([*argv, "--temperature", "0", "--stop", stop]) == 0
+    assert capsys.readouterr().out.rstrip("\n").endswith(stop)
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -75,6 +89,11 @@ def test_generate_continues_the_prompt(trained, capsys):
         ),
         (["generate", "hello", "--tokens", "99"], "over the context of 16"),
         (["generate", "hello", "--model", "nowhere"], "nowhere"),
+        (["generate", "hello", "--beams", "2", "--stop", "x"], "leave out --stop"),
+        (
+            ["generate", "hello", "--tokens", "4", "--repetition-penalty", "-1"],
+            "repetition_penalty is -1",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(argv, message, trained, capsys):

@@ -126,6 +126,10 @@ def test_text_is_streamed_in_whole_characters():
     for byte in text.encode():
         streamer(torch.tensor([byte]))
     assert parts == list(text)
+    assert streamer.rest() == ""
+    streamer(torch.tensor(["一".encode()[0]]))
+    assert parts == list(text)
+    assert streamer.rest() == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_finished_row_is_filled_and_all_finished_ends_early(model):
