@@ -174,8 +174,7 @@ class WordPiece:
         >>> tokenizer.encoding("Unable to").offsets
         [(0, 0), (0, 2), (2, 6), (7, 9), (0, 0)]
         """
-        texts = [t for t in (text, pair) if t is not None]
-        parts = [self._located(t, allowed_special) for t in texts]
+        parts = [self._located(t, allowed_special) for t in (text, pair) if t is not None]
         return joined(parts, self.cls_id, self.sep_id, max_length)
 
     def encode_words(self, words: Sequence[str], *, max_length: int | None = None) -> Encoding:
@@ -244,11 +243,9 @@ class WordPiece:
     ) -> WordPiece:
         """Learn a vocabulary of ``vocab_size`` tokens; see ``wordpiece_training.learn_pieces``.
 
-        The special tokens come first, [PAD] with id 0.
-
         Raises:
-            ValueError: the texts are empty, or ``vocab_size`` has no room for the special tokens
-                and the characters.
+        ValueError: the texts are empty, or ``vocab_size`` has no room for the special tokens
+            and the characters.
         """
         basic = basic or BasicTokenizer()
         special = list(dict.fromkeys([*SPECIAL_TOKENS, *special_tokens]))
@@ -280,20 +277,23 @@ class WordPiece:
 
     @classmethod
     def from_vocab(cls, path: str | Path, basic: BasicTokenizer | None = None) -> WordPiece:
-        """Read a ``vocab.txt``, one token a line; the file does not say how to split text."""
+        """Read a ``vocab.txt``, one token a line; it does not say how to split text."""
         return cls(wordpiece_files.read_vocab(path), basic)
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> WordPiece:
-        """Read a model's folder: its tokenizer.json, or else vocab.txt with tokenizer_config.json.
+        """Read a model's folder: its tokenizer.json, or else its vocab.txt.
+
+        Where tokenizer_config.json disagrees on how to split text it wins, as in ``transformers``.
 
         Raises:
             ValueError: neither is there, or a file is damaged.
         """
-        if Path(folder, "tokenizer.json").exists():
-            return cls.load(Path(folder, "tokenizer.json"))
-        if not Path(folder, "vocab.txt").exists():
+        whole, vocab = (Path(folder, name) for name in ("tokenizer.json", "vocab.txt"))
+        if not (whole.exists() or vocab.exists()):
             raise ValueError(
                 f"{folder} has neither tokenizer.json nor vocab.txt: is it the folder?"
             )
-        return cls.from_vocab(Path(folder, "vocab.txt"), wordpiece_files.read_config(folder))
+        tokenizer = cls.load(whole) if whole.exists() else cls.from_vocab(vocab)
+        tokenizer.basic = wordpiece_files.read_config(folder, tokenizer.basic)
+        return tokenizer

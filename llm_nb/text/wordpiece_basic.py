@@ -9,7 +9,9 @@ which the released models are served with today, not the slow one in Python, whi
 original's code:
 
 - unassigned characters: the fast one keeps them, the slow one drops them, so that an emoji
-  newer than Python's Unicode tables vanishes (transformers#14844);
+  newer than its Python vanishes (transformers#14844);
+- accents in cased text: today both keep them; the first fast ones did not agree
+  (transformers#2917);
 - Σ at the end of a word: the fast one lower-cases character by character, to σ; the slow one
   gives ς.
 

@@ -69,14 +69,14 @@ def write_config(path: str | Path, basic: BasicTokenizer) -> None:
     _write(path, json.dumps(config, indent=1) + "\n")
 
 
-def read_config(folder: str | Path) -> BasicTokenizer:
-    """How ``tokenizer_config.json`` says to split text; BERT's uncased way where it is silent."""
+def read_config(folder: str | Path, basic: BasicTokenizer) -> BasicTokenizer:
+    """``basic``, changed where the folder's ``tokenizer_config.json`` says otherwise."""
     path = Path(folder, "tokenizer_config.json")
     config = _read_json(path) if path.exists() else {}
     return BasicTokenizer(
-        config.get("do_lower_case", True),
-        config.get("strip_accents"),
-        config.get("tokenize_chinese_chars", True),
+        config.get("do_lower_case", basic.lowercase),
+        config.get("strip_accents", basic.strip_accents),
+        config.get("tokenize_chinese_chars", basic.handle_chinese_chars),
     )
 
 

@@ -77,6 +77,8 @@ def learn_pieces(
         score: from the counts of a pair, of its left and of its right piece and of all pieces.
             It must not rise as the total falls, nor fall as the pieces' counts fall.
 
+    A character has a form with ``##`` only if it occurs inside a word.
+
     Equal scores go to the pair whose pieces are older, and the first pieces, the characters, are
     sorted; so the result depends on the counts alone.
 

