@@ -22,7 +22,9 @@ class Cache(Protocol):
 class Decoder(Protocol):
     """A model that can be asked for the next token."""
 
-    training: bool
+    @property
+    def training(self) -> bool:
+        """Whether it drops out."""
 
     @property
     def context(self) -> int:

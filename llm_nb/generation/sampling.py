@@ -108,13 +108,14 @@ def generate(
     (B, T), device = prompt.shape, prompt.device
     ends = torch.tensor([stop] if isinstance(stop, int) else list(stop or []), device=device)
     fill = int(ends[0]) if len(ends) else 0
+    may_end = bool(len(ends) or stop_strings)
     ids = torch.cat([prompt, prompt.new_full((B, max_new_tokens), fill)], dim=1)
     mask = None if attention_mask is None else extended(attention_mask, max_new_tokens)
     done = torch.zeros(B, dtype=torch.bool, device=device)
     seen: Tensor | None = None
     with evaluating(model):
         cache, new, end = model.new_cache(B, T + max_new_tokens), prompt, T
-        while end < T + max_new_tokens and not bool(done.all()):
+        while end < T + max_new_tokens and not (may_end and bool(done.all())):
             logits = model(new, None if mask is None else mask[:, :end], cache)[:, -1]  # (B, V)
             if repetition_penalty != 1:
                 seen = (
@@ -132,7 +133,8 @@ def generate(
                 seen.scatter_(1, new, True)
             if streamer is not None:
                 streamer(new[:, 0])
-            done = done | torch.isin(new[:, 0], ends)
+            if len(ends):
+                done = done | torch.isin(new[:, 0], ends)
             if stop_strings and decode is not None:
                 done = done | _has_string(ids[:, T:end], stop_strings, decode)
     return ids[:, :end]
