@@ -173,10 +173,11 @@ class Transformer(nn.Module):
         a language model over the target, to be continued like any other."""
         was_training = self.training
         self.eval()
-        with torch.no_grad():
-            memory = self.memory(source, source_mask)
-        self.train(was_training)
-        return Conditioned(self, memory)
+        try:
+            with torch.no_grad():
+                return Conditioned(self, self.memory(source, source_mask))
+        finally:
+            self.train(was_training)
 
     @torch.no_grad()
     def hidden_states(

@@ -125,6 +125,9 @@ def test_given_reads_without_dropout_and_leaves_the_mode_as_it_was():
     given = model.train().given(sources())
     assert given.training
     assert model.training
+    with pytest.raises(ValueError, match="outside the vocabulary of 29"):
+        model.given(sources() + 29)
+    assert model.training
     assert_close(given.eval()(ids), expected)
     assert not model.training
     assert not given.memory.mask.requires_grad
