@@ -50,7 +50,8 @@ def test_hashes_and_ngrams_are_gensims(word):
     assert fnv1a(word) == inner.ft_hash_bytes(word.encode())
     assert ngrams(word) == inner.compute_ngrams(word, 3, 6)
     rows = [row - len(WORDS) for row in SMALL.bucket_rows(word)]
-    assert rows == importlib.import_module("gensim.models.fasttext").ft_ngram_hashes(word, 3, 6, 99)
+    theirs = importlib.import_module("gensim.models.fasttext").ft_ngram_hashes(word, 3, 6, 99)
+    assert sorted(rows) == sorted(theirs)
 
 
 @pytest.mark.parametrize("seed", range(20))
