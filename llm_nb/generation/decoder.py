@@ -13,7 +13,9 @@ from torch import Tensor
 class Cache(Protocol):
     """What a model remembers of the ids it has read."""
 
-    length: int
+    @property
+    def length(self) -> int:
+        """How many positions that is."""
 
     def reorder(self, rows: Tensor) -> None:
         """Make row b a copy of what row ``rows[b]`` was."""
