@@ -198,7 +198,8 @@ def _read_binary(path: Path) -> tuple[list[str], NDArray[np.float32]]:
     if header is None:
         raise ValueError(f"{path} does not begin with the numbers of words and of dimensions")
     count, dim = header
-    words, rows = [], []
+    words: list[str] = []
+    rows = []
     for _ in range(count):
         end = content.find(b" ", at)
         numbers = content[end + 1 : end + 1 + 4 * dim]
