@@ -84,8 +84,13 @@ def test_the_order_of_marks_that_stay(disputed):
         if unicodedata.combining(c) and unicodedata.category(c) != "Mn" and c not in disputed
     ]
     assert len(marks) > 10
+    pieces = [*"xey", *(f"##{char}" for char in [*marks, *"xey"])]
+    vocab = {piece: i for i, piece in enumerate([*SPECIAL_TOKENS, *pieces])}
+    ours, reference = WordPiece(list(vocab)), tokenizers.BertWordPieceTokenizer(vocab)
     for a, b in product([*marks, "\u0301", "é"], repeat=2):
-        assert BasicTokenizer().split(f"x{a}{b}y") == reference_words(f"x{a}{b}y")
+        text = f"xé{a}{b}y"
+        assert BasicTokenizer().split(text) == reference_words(text)
+        assert_equal_encodings(ours.encoding(text), reference.encode(text))
 
 
 # -- random strings -------------------------------------------------------------------------
