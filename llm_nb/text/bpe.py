@@ -157,7 +157,10 @@ class ByteLevelBPE:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes of ``ids``, joined: exact, also where a character is cut in two."""
-        return b"".join(self.token_bytes(int(i)) for i in ids)
+        numbers = [int(i) for i in ids]
+        for extreme in (min(numbers, default=0), max(numbers, default=0)):
+            self.token_bytes(extreme)  # one clear error where an id is outside the vocabulary
+        return b"".join(map(self._bytes.__getitem__, numbers))
 
     def decode(self, ids: Iterable[int], errors: str = "replace") -> str:
         """The text of ``ids``; bytes that are no valid UTF-8 become U+FFFD by default."""
