@@ -17,6 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+# a · s(1 - s) and a · (1 - t²), each in one kernel: what autograd itself calls.
+times_slope_of_sigmoid = torch.ops.aten.sigmoid_backward.grad_input
+times_slope_of_tanh = torch.ops.aten.tanh_backward.grad_input
+
 Activation = Callable[[Tensor], Tensor]
 States = tuple[Tensor, ...]  # what a layer carries from step to step: (h,), or (h, c)
 
@@ -128,15 +132,16 @@ class _LSTMSequence(torch.autograd.Function):
         h, c = from_x.new_empty(T + 1, B, H), from_x.new_empty(T + 1, B, H)
         h[0], c[0] = h_0, c_0
         tanh_c = from_x.new_empty(T, B, H)
-        steps = zip(from_x, z, gates[:, :, :2], *gates.unbind(2), tanh_c, strict=True)
-        for t, (x_t, z_t, i_and_f, i, f, g, o, tanh_c_t) in enumerate(steps):
-            torch.addmm(x_t, h[t], to_h, out=z_t)
+        now = (from_x, z, gates[:, :, :2], *gates.unbind(2), tanh_c)
+        steps = zip(*now, h[:-1], c[:-1], h[1:], c[1:], strict=True)
+        for x_t, z_t, i_and_f, i, f, g, o, tanh_c_t, h_before, c_before, h_t, c_t in steps:
+            torch.addmm(x_t, h_before, to_h, out=z_t)
             i_and_f.sigmoid_()
             g.tanh_()
             o.sigmoid_()
-            torch.mul(f, c[t], out=c[t + 1]).addcmul_(i, g)
-            torch.tanh(c[t + 1], out=tanh_c_t)
-            torch.mul(o, tanh_c_t, out=h[t + 1])
+            torch.mul(f, c_before, out=c_t).addcmul_(i, g)
+            torch.tanh(c_t, out=tanh_c_t)
+            torch.mul(o, tanh_c_t, out=h_t)
         ctx.save_for_backward(w_hh, gates, h, c, tanh_c)
         return h[1:], c[1:]
 
@@ -157,16 +162,25 @@ class _LSTMSequence(torch.autograd.Function):
         T, B, _, H = gates.shape
         i, f, g, o = gates.unbind(2)
         # What δc_t and δh_t are multiplied by does not wait for them: all steps at once.
-        slopes = (g * i * (1 - i), c[:-1] * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o))
-        delta = torch.stack(slopes, dim=2)  # (T, B, 4, H); the loop turns it into δz in place
-        delta_z, to_c = delta.view(T, B, 4 * H), o * (1 - tanh_c * tanh_c)
-        from_later_h = from_later_c = torch.zeros_like(h[0])
-        steps = zip(grad_h, grad_c, to_c, f, delta[:, :, :3], delta[:, :, 3], delta_z, strict=True)
-        for grad_h_t, grad_c_t, to_c_t, f_t, delta_ifg, delta_o, delta_z_t in reversed([*steps]):
-            delta_h = grad_h_t + from_later_h
-            delta_c = torch.addcmul(grad_c_t, delta_h, to_c_t).add_(from_later_c)
+        delta = torch.empty_like(gates)  # (T, B, 4, H), made δz by the loop, in place
+        delta_i, delta_f, delta_g, delta_o = delta.unbind(2)
+        times_slope_of_sigmoid(g, i, grad_input=delta_i)  # g ⊙ i (1 - i)
+        times_slope_of_sigmoid(c[:-1], f, grad_input=delta_f)
+        times_slope_of_tanh(i, g, grad_input=delta_g)  # i ⊙ (1 - g²)
+        times_slope_of_sigmoid(tanh_c, o, grad_input=delta_o)
+        h_to_c = o - o * tanh_c * tanh_c
+        delta_z, none = delta.view(T, B, 4 * H), torch.zeros_like(h[0])
+        before = ([none, *grad_h[:-1]], [none, *grad_c[:-1]])
+        now = (delta[:, :, :3], delta_o, delta_z, f, h_to_c)
+        delta_h, delta_c = grad_h[-1], grad_c[-1].clone()
+        steps = zip(*now, *before, strict=True)
+        for delta_ifg, delta_o_t, delta_z_t, f_t, h_to_c_t, grad_h_t, grad_c_t in reversed(
+            [*steps]
+        ):
+            delta_c.addcmul_(delta_h, h_to_c_t)
             delta_ifg.mul_(delta_c[:, None])
-            delta_o.mul_(delta_h)
-            from_later_h, from_later_c = delta_z_t @ w_hh, delta_c * f_t
+            delta_o_t.mul_(delta_h)
+            delta_h = torch.addmm(grad_h_t, delta_z_t, w_hh)
+            delta_c = torch.addcmul(grad_c_t, delta_c, f_t)
         grad_w_hh = delta_z.flatten(0, 1).t() @ h[:-1].flatten(0, 1)  # (4H, T·B) (T·B, H)
-        return delta_z, grad_w_hh, from_later_h, from_later_c
+        return delta_z, grad_w_hh, delta_h, delta_c
