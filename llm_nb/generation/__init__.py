@@ -4,7 +4,7 @@ A model here is anything that maps ids to next-token logits and keeps a cache (`
 book's GPT-2, or its Transformer once ``given`` a source sentence.
 """
 
-from llm_nb.generation.beam_search import Beams, beam_search
+from llm_nb.generation.beams import Beams, beam_search
 from llm_nb.generation.decoder import Cache, Decoder, left_pad
 from llm_nb.generation.sampling import generate, next_token_probs, penalise_repetition
 from llm_nb.generation.streaming import TextStreamer

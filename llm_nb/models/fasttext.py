@@ -4,7 +4,7 @@ The word her, with its borders, is <her>; its n-grams of 3 letters are <he, her 
 vector is the mean of the vectors of its n-grams and of one of its own, so that a word that was
 never seen has a vector too. N-grams have no vocabulary: a hash sends each to one of the buckets.
 
-    h_c = 1/|G_c| Σ_{g ∈ G_c} z_g,      score(c, o) = u_o · h_c
+    h_c = mean of z_g over g ∈ G_c,      score(c, o) = u_o · h_c
 
 z vectors of the V words, then of the buckets (V + buckets, d) · u output vectors (V, d)
 G_c rows of z that make word c. The paper's score is the sum over G_c; the mean, which does not
@@ -78,7 +78,7 @@ class FastText(nn.Module):
     """Predicts the words of a window from the n-grams of the word in its middle.
 
     `llm_nb.models.word2vec.train` trains it. The gradient of a mean reaches each of its rows
-    divided by |G_c|, some 20: take a rate of about 0.2. (The fastText program leaves that
+    divided by the size of G_c, some 20: take a rate of about 0.2. (The fastText program leaves that
     factor out of its gradient and takes 0.05.)
     """
 

@@ -60,7 +60,7 @@ class PackedLinear(nn.Module):
 class Int8Linear(nn.Module):
     """The same with W in 8 bits, W ≈ s · Q with one scale s for every output.
 
-    Q holds whole numbers from -127 to 127 and s = max |w| / 127 (symmetric, per channel; Jacob et
+    Q holds whole numbers from -127 to 127 and s = max(abs(w)) / 127 (symmetric, per channel; Jacob et
     al. 2018, section 2.1, without the zero point). x is rounded to 8 bits too, with a scale of its
     own at every call, and the products are summed as whole numbers.
     """

@@ -2,7 +2,7 @@
 
 The text is cut into blocks of L words. All windows of a block are a band along the diagonal of
 its (L, C) table of centres and contexts, and the M negatives of a block serve all of them, so
-that a model scores a block with one small matrix product.
+that a model scores a block with one small matrix product::
 
     the cat sat on …      block "cat sat", window 1, L = 2, C = 4:
                                 the  cat  sat  on

@@ -244,8 +244,8 @@ class WordPiece:
         """Learn a vocabulary of ``vocab_size`` tokens; see ``wordpiece_training.learn_pieces``.
 
         Raises:
-        ValueError: the texts are empty, or ``vocab_size`` has no room for the special tokens
-            and the characters.
+            ValueError: the texts are empty, or ``vocab_size`` has no room for the special tokens
+                and the characters.
         """
         basic = basic or BasicTokenizer()
         special = list(dict.fromkeys([*SPECIAL_TOKENS, *special_tokens]))

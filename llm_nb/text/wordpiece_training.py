@@ -2,7 +2,7 @@
 
 Each word begins as its characters. Again and again the two neighbours whose joining scores best
 become one new piece, as in byte-pair encoding; what differs is the score (Schuster & Nakajima
-2012, section 3: the new unit "increases the likelihood on the training data the most"). Google
+2012, section 3: of all pairs, the one that raises the likelihood of the training text most). Google
 never released its trainer, so the score is read in three ways:
 
 - ``likelihood_gain``: by how much the log-likelihood of the text rises under a unigram model of

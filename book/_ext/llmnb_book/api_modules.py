@@ -1,7 +1,7 @@
 """The API page lists every public module of ``llm_nb``, found on disk.
 
 The line ``% api-modules`` (a MyST comment) in ``book/api.md`` becomes one section a module, so
-a new module appears by itself.
+a new module appears by itself. What a module only passes on is described where it is defined.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ SECTION = """## `{name}`
 ```{{eval-rst}}
 .. automodule:: {name}
    :members:
+   :ignore-module-all:
    :show-inheritance:
 ```
 """
