@@ -17,14 +17,18 @@ import regex
 
 from llm_nb.text.bpe_files import (
     BYTE_TO_CHAR,
+    byte_ids,
     read_gpt2_files,
     read_tokenizer_json,
+    utf8,
     write_gpt2_files,
     write_tokenizer_json,
 )
 from llm_nb.text.bpe_training import Pair, apply_merges, learn_merges, merge_pair
 
 # The split of GPT-2's encoder.py; contractions are case-sensitive, as released.
+# What a letter or a digit is follows the Unicode version of ``regex``; a library with older
+# tables splits characters assigned since then otherwise.
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 END_OF_TEXT = "<|endoftext|>"
 
@@ -33,7 +37,6 @@ _GPT2_FACTORED = r"'(?:s|t|re|ve|m|ll|d)| ?(?:\p{L}+|\p{N}+|[^\s\p{L}\p{N}]+)|\s
 _NEVER = 1 << 60  # an id after every learned one
 _LONG = 64  # bytes: from here on links are the faster way, and words are not remembered
 _REMEMBERED = 1 << 18  # words: some 50 MB
-_BYTE_TO_ID = bytes(list(BYTE_TO_CHAR).index(byte) for byte in range(256))
 
 
 class ByteLevelBPE:
@@ -75,8 +78,8 @@ class ByteLevelBPE:
                 f"special tokens must be distinct and not empty, got {list(special_tokens)}"
             )
         self.special_tokens = {t: len(self._bytes) + i for i, t in enumerate(special_tokens)}
-        self._bytes.extend(map(_utf8, special_tokens))
-        if ordinary := [t for t in special_tokens if _utf8(t) in seen]:
+        self._bytes.extend(map(utf8, special_tokens))
+        if ordinary := [t for t in special_tokens if utf8(t) in seen]:
             raise ValueError(
                 f"special tokens {ordinary} are ordinary tokens already: name them as no text would, "
                 "like <|end|>"
@@ -134,7 +137,7 @@ class ByteLevelBPE:
         return list(chain.from_iterable(map(self._ids_of.__getitem__, words)))
 
     def _encode_word(self, word: str) -> list[int]:
-        ids: Sequence[int] = _byte_ids(word)
+        ids: Sequence[int] = byte_ids(word)
         if len(ids) >= _LONG:
             return apply_merges(ids, self._pairs, self._merged)
         while len(ids) > 1:
@@ -201,7 +204,7 @@ class ByteLevelBPE:
         if not counts:
             raise ValueError("cannot train on empty text: give at least one character")
         merges = learn_merges(
-            {_byte_ids(word): n for word, n in counts.items()},
+            {byte_ids(word): n for word, n in counts.items()},
             vocab_size - 256 - len(special_tokens),
         )
         return cls(merges, special_tokens, pattern)
@@ -282,18 +285,3 @@ def _check_nothing_lost(pattern: str, n_split: int, n_text: int) -> None:
             f"the pattern {pattern!r} leaves out characters of the text: "
             "add a branch that matches them, or they would be lost"
         )
-
-
-def _byte_ids(word: str) -> bytes:
-    """The ids of a word's bytes, as bytes themselves: both run from 0 to 255."""
-    return _utf8(word).translate(_BYTE_TO_ID)
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"text holds a lone surrogate, {text[error.start]!r}, which is no character: "
-            "decode its source with errors='replace'"
-        ) from None

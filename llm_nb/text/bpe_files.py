@@ -1,4 +1,4 @@
-"""The file formats of a byte-level BPE: Hugging Face's ``tokenizer.json``, GPT-2's own two."""
+"""A byte-level BPE on disk: GPT-2's byte alphabet, its two files, Hugging Face's tokenizer.json."""
 
 from __future__ import annotations
 
@@ -25,6 +25,27 @@ def _byte_alphabet() -> dict[int, str]:
 
 
 BYTE_TO_CHAR = _byte_alphabet()
+_BYTE_TO_ID = bytes(list(BYTE_TO_CHAR).index(byte) for byte in range(256))
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of ``text``.
+
+    Raises:
+        ValueError: it holds a lone surrogate.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"text holds a lone surrogate, {text[error.start]!r}, which is no character: "
+            "decode its source with errors='replace'"
+        ) from None
+
+
+def byte_ids(text: str) -> bytes:
+    """The ids of the bytes of ``text``, as bytes themselves: both run from 0 to 255."""
+    return utf8(text).translate(_BYTE_TO_ID)
 
 
 def _readable(token: bytes) -> str:
