@@ -28,6 +28,7 @@ def test_round_trip_of_any_text(tokenizer, text):
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from(" \t\n'strvemld1!aé北")))
+@example("I's't're've'm'll'd'S 'll 'x")
 def test_the_factored_pattern_splits_as_the_released_one(text):
     assert bpe._splitter(GPT2_PATTERN)(text) == bpe.regex.findall(GPT2_PATTERN, text)
 
