@@ -1,4 +1,4 @@
-"""How good a language model is: bits per byte, whatever its tokens."""
+"""How good a language model is: perplexity, and bits per byte, whatever its tokens."""
 
 from __future__ import annotations
 
@@ -66,6 +66,25 @@ def model_bits_per_byte(
     lengths = torch.tensor(byte_lengths)
     n_bytes = sum(int(lengths[targets[targets != IGNORE]].sum()) for _, targets in windows)
     return bits_per_byte(total_bits(model, windows, device, autocast), n_bytes)
+
+
+def perplexity(
+    model: nn.Module,
+    windows: Sequence[tuple[Tensor, Tensor]],
+    device: torch.device | str = "cpu",
+    autocast: AbstractContextManager[object] | None = None,
+) -> float:
+    """exp of the mean −ln P(target) over every target that counts, of all ``windows`` together.
+
+    A target counts unless it is −100: so the end of a document counts like any token, and padding
+    and the rest of the last window do not. Batches weigh by their targets, not one like another.
+    """
+    n_targets = sum(int((targets != IGNORE).sum()) for _, targets in windows)
+    if not n_targets:
+        raise ValueError(
+            "no target counts: the windows are empty, or all of their targets are −100"
+        )
+    return 2 ** (total_bits(model, windows, device, autocast) / n_targets)
 
 
 def compressed_bits_per_byte(text: str, method: str = "xz") -> float:
