@@ -1,1 +1,1 @@
-"""The models: n-gram, attention, GPT-2 (more to come), each in one file that a page can show."""
+"""The models, each in a few small files that a page can show whole; `pretrained` reads and writes them."""
