@@ -49,10 +49,9 @@ def comparisons() -> list[Comparison]:
         x = torch.randn(batch, steps, width, requires_grad=True)
         runs = [forward_and_backward(layer, x, target, times) for layer in (ours, theirs)]
         results = []
-        for layer, once in (
-            (layer, forward_and_backward(layer, x, target, 1)) for layer in (ours, theirs)
-        ):
-            results.append([once(), x.grad, *(p.grad for p in layer.parameters())])
+        for layer in (ours, theirs):
+            outputs = forward_and_backward(layer, x, target, 1)()
+            results.append([outputs, x.grad, *(p.grad for p in layer.parameters())])
         for name, a, b in zip(["outputs", "x", *ours.state_dict()], *results, strict=True):
             # A gradient of a weight sums over batch · steps: compare beside its size.
             assert_close(a, b, rtol=1e-5, atol=1e-5 * float(b.abs().max()), msg=f"{kind} {name}")

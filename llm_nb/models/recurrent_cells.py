@@ -109,8 +109,7 @@ def gru_sequence(x: Tensor, h: Tensor, w: Weights) -> Tensor:
 
 def lstm_sequence(x: Tensor, h: Tensor, c: Tensor, w: Weights) -> States:
     """``lstm_step`` for all of x (T, B, D), from h and c (B, H): every h_t and c_t, (T, B, H)."""
-    from_x = F.linear(x, w.w_ih, w.b_ih + w.b_hh)  # (T, B, 4H)
-    return _LSTMSequence.apply(from_x, w.w_hh, h, c)
+    return _LSTMSequence.apply(x, h, c, w.w_ih, w.w_hh, w.b_ih + w.b_hh)
 
 
 class _LSTMSequence(torch.autograd.Function):
@@ -118,37 +117,38 @@ class _LSTMSequence(torch.autograd.Function):
 
     Autograd would be right too. It would keep a record of ten operations for each step, though,
     and multiply for the gradient of W_hh at every step; here that is one product after the loop.
+    At ``z`` stands what goes into σ and tanh, as in ``lstm_gates``.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, from_x: Tensor, w_hh: Tensor, h_0: Tensor, c_0: Tensor
+        ctx: Any, x: Tensor, h_0: Tensor, c_0: Tensor, w_ih: Tensor, w_hh: Tensor, b: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """from_x (T, B, 4H), w_hh (4H, H), h_0 and c_0 (B, H) → h and c, (T, B, H) each."""
-        T, B, H = *from_x.shape[:2], h_0.size(-1)
+        """x (T, B, D), h_0 and c_0 (B, H), w_ih, w_hh and b as in ``Weights`` → h, c (T, B, H)."""
+        T, B, H = *x.shape[:2], h_0.size(-1)
+        z = F.linear(x, w_ih, b)  # (T, B, 4H), all steps in one product; the loop adds W_hh h
+        gates = z.view(T, B, 4, H)  # the same memory: z becomes i, f, g, o in place
         to_h = w_hh.t().contiguous()
-        z = torch.empty_like(from_x)
-        gates = z.view(T, B, 4, H)  # of the same memory
-        h, c = from_x.new_empty(T + 1, B, H), from_x.new_empty(T + 1, B, H)
+        h, c = z.new_empty(T + 1, B, H), z.new_empty(T + 1, B, H)
         h[0], c[0] = h_0, c_0
-        tanh_c = from_x.new_empty(T, B, H)
-        now = (from_x, z, gates[:, :, :2], *gates.unbind(2), tanh_c)
+        tanh_c = z.new_empty(T, B, H)
+        now = (z, gates[:, :, :2], *gates.unbind(2), tanh_c)
         steps = zip(*now, h[:-1], c[:-1], h[1:], c[1:], strict=True)
-        for x_t, z_t, i_and_f, i, f, g, o, tanh_c_t, h_before, c_before, h_t, c_t in steps:
-            torch.addmm(x_t, h_before, to_h, out=z_t)
+        for z_t, i_and_f, i, f, g, o, tanh_c_t, h_before, c_before, h_t, c_t in steps:
+            z_t.addmm_(h_before, to_h)
             i_and_f.sigmoid_()
             g.tanh_()
             o.sigmoid_()
             torch.mul(f, c_before, out=c_t).addcmul_(i, g)
             torch.tanh(c_t, out=tanh_c_t)
             torch.mul(o, tanh_c_t, out=h_t)
-        ctx.save_for_backward(w_hh, gates, h, c, tanh_c)
+        ctx.save_for_backward(x, w_ih, w_hh, gates, h, c, tanh_c)
         return h[1:], c[1:]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """From ∂L/∂h_t and ∂L/∂c_t of all steps to ∂L/∂ of the four inputs.
+    def backward(ctx: Any, grad_h: Tensor, grad_c: Tensor) -> tuple[Tensor | None, ...]:
+        """From ∂L/∂h_t and ∂L/∂c_t of all steps to ∂L/∂ of all inputs.
 
         With δ for the gradient of L once all later steps are counted, walking from T back to 1:
 
@@ -156,9 +156,10 @@ class _LSTMSequence(torch.autograd.Function):
             δc_t = ∂L/∂c_t + δh_t ⊙ o ⊙ (1 - tanh² c_t) + δc_{t+1} ⊙ f_{t+1}
             δi, δf, δg = δc_t ⊙ (g, c_{t-1}, i),   δo = δh_t ⊙ tanh c_t
             δz_t = those four, each times the slope of its σ or tanh
-            ∂L/∂W_hh = Σ_t δz_tᵀ h_{t-1}
+            ∂L/∂W_hh = Σ_t δz_tᵀ h_{t-1},   ∂L/∂W_ih = Σ_t δz_tᵀ x_t
+            ∂L/∂b = Σ_t δz_t,   ∂L/∂x_t = δz_t W_ih
         """
-        w_hh, gates, h, c, tanh_c = ctx.saved_tensors
+        x, w_ih, w_hh, gates, h, c, tanh_c = ctx.saved_tensors
         T, B, _, H = gates.shape
         i, f, g, o = gates.unbind(2)
         # What δc_t and δh_t are multiplied by does not wait for them: all steps at once.
@@ -170,17 +171,16 @@ class _LSTMSequence(torch.autograd.Function):
         times_slope_of_sigmoid(tanh_c, o, grad_input=delta_o)
         h_to_c = o - o * tanh_c * tanh_c
         delta_z, none = delta.view(T, B, 4 * H), torch.zeros_like(h[0])
-        before = ([none, *grad_h[:-1]], [none, *grad_c[:-1]])
-        now = (delta[:, :, :3], delta_o, delta_z, f, h_to_c)
+        grads = ([none, *grad_h[:-1]], [none, *grad_c[:-1]])  # of the step before
+        steps = [*zip(delta[:, :, :3], delta_o, delta_z, f, h_to_c, *grads, strict=True)]
         delta_h, delta_c = grad_h[-1], grad_c[-1].clone()
-        steps = zip(*now, *before, strict=True)
-        for delta_ifg, delta_o_t, delta_z_t, f_t, h_to_c_t, grad_h_t, grad_c_t in reversed(
-            [*steps]
-        ):
+        for d_ifg, d_o, d_z, f_t, h_to_c_t, grad_h_before, grad_c_before in reversed(steps):
             delta_c.addcmul_(delta_h, h_to_c_t)
-            delta_ifg.mul_(delta_c[:, None])
-            delta_o_t.mul_(delta_h)
-            delta_h = torch.addmm(grad_h_t, delta_z_t, w_hh)
-            delta_c = torch.addcmul(grad_c_t, delta_c, f_t)
-        grad_w_hh = delta_z.flatten(0, 1).t() @ h[:-1].flatten(0, 1)  # (4H, T·B) (T·B, H)
-        return delta_z, grad_w_hh, delta_h, delta_c
+            d_ifg.mul_(delta_c[:, None])
+            d_o.mul_(delta_h)
+            delta_h = torch.addmm(grad_h_before, d_z, w_hh)
+            delta_c = torch.addcmul(grad_c_before, delta_c, f_t)
+        rows = delta_z.flatten(0, 1)  # (T·B, 4H)
+        grad_x = delta_z @ w_ih if ctx.needs_input_grad[0] else None
+        grad_w_ih, grad_w_hh = rows.t() @ x.flatten(0, 1), rows.t() @ h[:-1].flatten(0, 1)
+        return grad_x, delta_h, delta_c, grad_w_ih, grad_w_hh, rows.sum(0)
