@@ -1,6 +1,6 @@
 """BERT-base on sentences of real lengths against transformers, at the same length buckets.
 
-A batch holds 512 places: 32 sentences in rows of 16, 16 of 32, 8 of 64 or 4 of 128, the narrowest
+A batch holds 1,024 places: 64 sentences in rows of 16, 32 of 32, 16 of 64 or 8 of 128, the narrowest
 that hold them, as where shapes are to be few (compiled graphs, `bucket_by_sequence_length`). Both
 read the same tensors. Beside it stand the other usual ways: rows of 128 for all, and the same
 sentences sorted by length, with rows as long as their batch's longest, which leaves the least
@@ -14,6 +14,7 @@ import os
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,26 +27,34 @@ from llm_nb.models.bert_heads import BertBatch, BertForSequenceClassification
 from llm_nb.models.pretrained import from_hugging_face
 from llm_nb.text.wordpiece import WordPiece
 
-WIDTHS, PLACES = (16, 32, 64, 128), 512
-N_INFERENCE, N_TRAINING = 6, 3  # batches
+WIDTHS, PLACES = (16, 32, 64, 128), 1024
+SORTED, LONG = "sorted by length", "rows of 128"
+N_INFERENCE, N_TRAINING = 3, 2  # batches
 Rows = list[list[int]]
-Batch = tuple[torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor]  # ids and attention_mask
+Batches = list[tuple[int, Rows]]  # width of the bucket, and its sentences
+Run = Callable[[list[Batch]], object]
 
 
-def sentences() -> tuple[str, list[str]]:
-    """Where they come from, and they themselves in random order."""
+def sentences() -> dict[str, list[str]]:
+    """Sentences by source, each in random order."""
     folder = os.environ.get("LLM_NB_DATA")
     if folder:
         lines = Path(folder, "wikitext-2", "valid.txt").read_text(encoding="utf-8").splitlines()
-        name, text = "WikiText-2", " ".join(line for line in lines if not line.startswith(" ="))
+        texts = {"WikiText-2": " ".join(line for line in lines if not line.startswith(" ="))}
     else:
-        name, text = "the language reference", " ".join(language_reference().train)
-    found = [s for s in re.split(r"(?<=[.!?])\s+", text) if len(s.split()) > 2]
-    random.Random(0).shuffle(found)
-    return name, found
+        texts = {"the language reference": " ".join(language_reference().train)}
+    found = {name: re.split(r"(?<=[.!?])\s+", text) for name, text in texts.items()}
+    found = {name: [s for s in parts if len(s.split()) > 2] for name, parts in found.items()}
+    if folder:
+        lines = Path(folder, "sst2", "dev.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        found["SST-2"] = [line.split("\t")[0] for line in lines]
+    for parts in found.values():
+        random.Random(0).shuffle(parts)
+    return found
 
 
-def buckets(rows: Rows) -> list[tuple[int, Rows]]:
+def buckets(rows: Rows) -> Batches:
     """(width, rows) of each full batch."""
     waiting: dict[int, Rows] = {width: [] for width in WIDTHS}
     full = []
@@ -58,7 +67,7 @@ def buckets(rows: Rows) -> list[tuple[int, Rows]]:
     return full
 
 
-def sample(batches: list[tuple[int, Rows]], n: int) -> list[tuple[int, Rows]]:
+def sample(batches: Batches, n: int) -> Batches:
     """n batches that stand for all: in order of width and tokens, the middle one of each n-th."""
     ordered = sorted(batches, key=lambda batch: (batch[0], sum(map(len, batch[1]))))
     return [ordered[(2 * i + 1) * len(ordered) // (2 * n)] for i in range(n)]
@@ -78,7 +87,7 @@ def padding(batches: list[Batch]) -> str:
     return f"{1 - sum(int(m.sum()) for _, m in batches) / sum(m.numel() for _, m in batches):.0%}"
 
 
-def ways(batches: list[tuple[int, Rows]]) -> dict[str, list[Batch]]:
+def ways(batches: Batches) -> dict[str, list[Batch]]:
     """The same sentences padded in the three usual ways."""
     rows = sorted((row for _, rows in batches for row in rows), key=len)
     by_length, start = [], 0
@@ -90,9 +99,33 @@ def ways(batches: list[tuple[int, Rows]]) -> dict[str, list[Batch]]:
         start = end
     return {
         "buckets": [padded(rows, width) for width, rows in batches],
-        "sorted by length": by_length,
-        "rows of 128": [padded(rows[i : i + 8], 128) for i in range(0, len(rows), 4)],
+        SORTED: by_length,
+        LONG: [padded(rows[i : i + 8], 128) for i in range(0, len(rows), 8)],
     }
+
+
+def compare(
+    title: str, batches: Batches, ours: Run, theirs: Run, others: list[str], every: str
+) -> Comparison:
+    """One comparison; ``every`` is the padding of all the batches that these stand for."""
+    given = ways(batches)
+    lengths = sorted(len(row) for _, rows in batches for row in rows)
+    shapes = ", ".join(f"{len(rows)} × {width}" for width, rows in batches)
+    shares = ", ".join(f"{name} {padding(way)}" for name, way in given.items())
+    return Comparison(
+        title,
+        sum(lengths),
+        "tokens",
+        {
+            "llm-nb, buckets": lambda: ours(given["buckets"]),
+            "transformers, the same buckets": lambda: theirs(given["buckets"]),
+        }
+        | {f"transformers, {way}": partial(theirs, given[way]) for way in others},
+        ("llm-nb", "transformers", "torch"),
+        f"{len(lengths)} sentences of {lengths[0]} to {lengths[-1]} tokens, median "
+        f"{lengths[len(lengths) // 2]}, in batches of {shapes}. Places that are padding: "
+        f"{shares}; over all the buckets of this source {every}.",
+    )
 
 
 def comparisons() -> list[Comparison]:
@@ -110,10 +143,6 @@ def comparisons() -> list[Comparison]:
     assert vocabulary is not None
     assert vocabulary.submodule_search_locations
     tokenizer = WordPiece.from_folder(Path(vocabulary.submodule_search_locations[0], "model"))
-    source, texts = sentences()
-    batches = buckets([tokenizer.encode(text, max_length=128) for text in texts])
-    read, learned = sample(batches, N_INFERENCE), sample(batches, N_TRAINING)
-    inference, training = ways(read), ways(learned)
 
     def infer_ours(batches: list[Batch]) -> list[torch.Tensor]:
         ours.eval()
@@ -126,15 +155,6 @@ def comparisons() -> list[Comparison]:
             return [
                 theirs.bert(ids, attention_mask=mask).last_hidden_state for ids, mask in batches
             ]
-
-    for (_, mask), one, other in zip(
-        inference["buckets"][:1],
-        infer_ours(inference["buckets"][:1]),
-        infer_theirs(inference["buckets"][:1]),
-        strict=True,
-    ):
-        real = mask.bool()
-        torch.testing.assert_close(one[real], other[real], atol=1e-4, rtol=1e-4)
 
     def trainer(
         model: torch.nn.Module,
@@ -154,49 +174,20 @@ def comparisons() -> list[Comparison]:
     train_ours = trainer(ours, lambda ids, mask, y: ours.loss(BertBatch(ids, y, mask)))
     train_theirs = trainer(theirs, lambda ids, mask, y: theirs(ids, mask, labels=y).loss)
 
-    every = [padded(rows, width) for width, rows in batches]
-
-    def note(batches: list[tuple[int, Rows]], padded_so: dict[str, list[Batch]]) -> str:
-        lengths = sorted(len(row) for _, rows in batches for row in rows)
-        shares = ", ".join(f"{name} {padding(given)}" for name, given in padded_so.items())
-        shapes = ", ".join(f"{len(rows)} × {width}" for width, rows in batches)
-        return (
-            f"{len(lengths)} sentences of {lengths[0]} to {lengths[-1]} tokens, median "
-            f"{lengths[len(lengths) // 2]}, in batches of {shapes}. Places that are padding: {shares}; "
-            f"in buckets of all {len(texts):,} sentences {padding(every)}."
+    found = []
+    for source, texts in sentences().items():
+        all_batches = buckets([tokenizer.encode(text, max_length=128) for text in texts])
+        every = padding([padded(rows, width) for width, rows in all_batches])
+        read, learned = sample(all_batches, N_INFERENCE), sample(all_batches, N_TRAINING)
+        one, other = (f(ways(read)["buckets"][:1])[0] for f in (infer_ours, infer_theirs))
+        real = ways(read)["buckets"][0][1].bool()
+        torch.testing.assert_close(one[real], other[real], atol=1e-4, rtol=1e-4)
+        title = f"BERT-base, fp32, sentences of {source}"
+        others = [SORTED] if found else [SORTED, LONG]  # one minute of rows of 128 is enough
+        found.append(
+            compare(f"{title}: hidden vectors", read, infer_ours, infer_theirs, others, every)
         )
-
-    def tokens(batches: list[tuple[int, Rows]]) -> int:
-        return sum(len(row) for _, rows in batches for row in rows)
-
-    return [
-        Comparison(
-            f"BERT-base, fp32, hidden vectors of sentences of {source}",
-            tokens(read),
-            "tokens",
-            {
-                "llm-nb, buckets": lambda: infer_ours(inference["buckets"]),
-                "transformers, the same buckets": lambda: infer_theirs(inference["buckets"]),
-                "transformers, sorted by length": lambda: infer_theirs(
-                    inference["sorted by length"]
-                ),
-                "transformers, rows of 128": lambda: infer_theirs(inference["rows of 128"]),
-            },
-            ("llm-nb", "transformers", "torch"),
-            note(read, inference),
-        ),
-        Comparison(
-            f"BERT-base, fp32, training steps of a classifier (fused AdamW) on {source}",
-            tokens(learned),
-            "tokens",
-            {
-                "llm-nb, buckets": lambda: train_ours(training["buckets"]),
-                "transformers, the same buckets": lambda: train_theirs(training["buckets"]),
-                "transformers, sorted by length": lambda: train_theirs(
-                    training["sorted by length"]
-                ),
-            },
-            ("llm-nb", "transformers", "torch"),
-            note(learned, training),
-        ),
-    ]
+        if len(found) == 1:
+            name = f"{title}: training steps of a classifier"
+            found.append(compare(name, learned, train_ours, train_theirs, [SORTED], every))
+    return found
