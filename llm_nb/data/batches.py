@@ -44,6 +44,32 @@ def random_windows(
         yield windows[:, :-1], windows[:, 1:]
 
 
+def parallel_streams(ids: Ids, context: int, batch_size: int) -> Iterator[Batch]:
+    """Endless batches (x, y), each (B, T), in which row b goes on where row b ended before.
+
+    The text is cut into ``batch_size`` long pieces that are read side by side; at their end they
+    begin anew. A rest too short for one more step of all rows is left out.
+
+    Args:
+        ids: (N,) the token ids of the whole text.
+        context: T, how far the gradient goes back.
+
+    Raises:
+        ValueError: the text is too short for one batch.
+    """
+    stream = torch.from_numpy(ids.astype(np.int64))
+    n_batches = (len(stream) - 1) // (context * batch_size) if min(context, batch_size) > 0 else 0
+    if not n_batches:
+        raise ValueError(
+            f"the text has {len(stream)} tokens, too few for {batch_size} rows of {context} and a target: "
+            "give more text, or a smaller context or batch (of at least 1)"
+        )
+    n = n_batches * context * batch_size
+    x, y = (part.view(batch_size, -1) for part in (stream[:n], stream[1 : n + 1]))
+    while True:
+        yield from zip(x.split(context, dim=1), y.split(context, dim=1), strict=True)
+
+
 def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Batch]:
     """Every token of ``ids`` but the first as a target exactly once, in order.
 

@@ -17,6 +17,7 @@ from llm_nb.models.cache import KVCache
 from llm_nb.models.gpt2 import GPT2
 
 M = TypeVar("M", bound=nn.Module)
+MOST_PACKED = 128  # rows up to which oneDNN is ahead of BLAS where this was measured
 
 
 class TransposedLinear(nn.Module):
@@ -148,6 +149,8 @@ class FastGPT2:
 def _layout(linear: nn.Linear, rows: int, int8: bool) -> nn.Module:
     if int8:
         return Int8Linear(linear)
-    if rows > 1 and PackedLinear.is_available():
+    if rows == 1:
+        return TransposedLinear(linear) if linear.out_features > linear.in_features else linear
+    if rows <= MOST_PACKED and PackedLinear.is_available():
         return PackedLinear(linear, rows)
-    return TransposedLinear(linear) if linear.out_features > linear.in_features else linear
+    return linear  # BLAS cuts W in no time, beside the product itself

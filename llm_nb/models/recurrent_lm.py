@@ -10,14 +10,10 @@ of ``rnn`` load there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 IGNORE = -100  # a target that is no target: it counts in no loss
@@ -186,34 +182,6 @@ class TruncatedBPTT(nn.Module):
         """As ``RecurrentLM.loss``, after all batches since the last ``reset``."""
         loss, self.state = self.model.loss_from(batch, self.state)
         return loss
-
-
-def parallel_streams(
-    ids: ArrayLike, context: int, batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless batches (x, y), each (B, T), in which row b goes on where row b ended before.
-
-    The text is cut into ``batch_size`` long pieces that are read side by side; at their end they
-    begin anew. A rest too short for one more step of all rows is left out.
-
-    Args:
-        ids: (N,) the token ids of the whole text.
-        context: T, how far the gradient goes back.
-
-    Raises:
-        ValueError: the text is too short for one batch.
-    """
-    stream = torch.from_numpy(np.asarray(ids).astype(np.int64))
-    n_batches = (len(stream) - 1) // (context * batch_size) if min(context, batch_size) > 0 else 0
-    if not n_batches:
-        raise ValueError(
-            f"the text has {len(stream)} tokens, too few for {batch_size} rows of {context} and a target: "
-            "give more text, or a smaller context or batch (of at least 1)"
-        )
-    n = n_batches * context * batch_size
-    x, y = (part.view(batch_size, -1) for part in (stream[:n], stream[1 : n + 1]))
-    while True:
-        yield from zip(x.split(context, dim=1), y.split(context, dim=1), strict=True)
 
 
 def _detached(state: State) -> State:

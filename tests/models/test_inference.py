@@ -79,6 +79,13 @@ def test_the_model_itself_stays_as_it_was(model):
         assert torch.equal(tensor, before[name])
 
 
+def test_each_number_of_rows_has_its_layout(model):
+    kinds = [type(for_inference(model, rows=n).blocks[0].fc) for n in (1, 8, 1000)]
+    several = PackedLinear if PackedLinear.is_available() else nn.Linear
+    assert kinds == [TransposedLinear, several, nn.Linear]
+    assert type(for_inference(model, rows=1000, int8=True).blocks[0].fc) is Int8Linear
+
+
 def test_bad_input_is_one_clear_sentence(model):
     with pytest.raises(ValueError, match="rows is 0"):
         for_inference(model, rows=0)

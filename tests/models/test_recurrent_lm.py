@@ -1,14 +1,13 @@
 """The recurrent language model: its state, its start, truncated backpropagation, real text."""
 
 import math
-from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
-from llm_nb.data.batches import consecutive_windows
+from llm_nb.data.batches import consecutive_windows, parallel_streams
 from llm_nb.data.corpora import language_reference
 from llm_nb.metrics import total_bits
 from llm_nb.models.ngram import KneserNey
@@ -17,7 +16,6 @@ from llm_nb.models.recurrent_lm import (
     RecurrentLM,
     RecurrentLMConfig,
     TruncatedBPTT,
-    parallel_streams,
 )
 from llm_nb.training.trainer import TrainConfig, Trainer
 
@@ -111,19 +109,6 @@ def test_truncated_backpropagation_carries_the_state_and_cuts_the_gradient(cell)
     first = carried.loss((ids, targets))
     carried.reset()
     assert not torch.equal(carried.loss((ids, targets)), first)
-
-
-def test_parallel_streams_go_on_where_they_ended():
-    batches = list(islice(parallel_streams(np.arange(100), context=4, batch_size=3), 9))
-    x = torch.cat([x for x, _ in batches[:8]], 1)
-    assert x.tolist() == torch.arange(96).view(3, 32).tolist()
-    assert all(torch.equal(y, x + 1) and x.shape == (3, 4) for x, y in batches)
-    assert torch.equal(batches[8][0], batches[0][0])  # then from the beginning
-    for arguments in ((12, 4, 3), (100, 0, 3), (100, 4, 0)):
-        n, context, batch_size = arguments
-        with pytest.raises(ValueError, match="too few for"):
-            next(parallel_streams(np.arange(n), context, batch_size))
-    next(parallel_streams(np.arange(13), 4, 3))
 
 
 # A plain RNN diverges at the rate that suits the other two.
