@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 16  # L, centres in a block
-POOL = 16  # M, negatives that a block shares
+POOL = 32  # M, negatives that a block shares; fewer make lumpier updates
 STEP = 32  # B, blocks in a step
 CHUNK = 1 << 18  # words that are windowed at once
 PIECE = 10_000  # a longer document is cut into pieces of this many words

@@ -101,13 +101,13 @@ def test_planted_classes_are_found(kind):
     model = kind(config)
     held_out = next(read(planted(n_sentences=60, seed=1), 20, window=4, subsample=0, seed=1))[1]
     batch = held_out.pairs() if kind is SkipGram else held_out.bags()
-    start = float(model.loss(batch))
+    start = model.loss(batch).item()
     assert start == pytest.approx(6 * math.log(2), abs=0.01)  # six coin tosses
     train(model, documents, epochs=5, seed=0)
     # Without learning who stands near whom, the best score is one number for pairs and noise
     # alike: σ = 1/6, for one pair comes with five negatives.
     blind = -math.log(1 / 6) - 5 * math.log(5 / 6)
-    assert float(model.loss(batch)) < blind - 0.2 < start
+    assert model.loss(batch).item() < blind - 0.2 < start
     v = F.normalize(model.v.detach(), dim=1)
     nearest = (v @ v.T).fill_diagonal_(-1).topk(4, dim=1).indices  # a class has five words
     assert bool((nearest % CLASSES == (torch.arange(20) % CLASSES)[:, None]).all())
