@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from llm_nb.models.cache import KVCache
 from llm_nb.models.gpt2 import GPT2, IGNORE, SIZES, GPT2Config
 from llm_nb.models.pretrained import from_pretrained, save_pretrained
 
@@ -186,6 +187,13 @@ def test_attention_maps_are_the_weights_that_were_used():
         (lambda m: GPT2Config(d_model=10, n_heads=3), "10 does not divide into 3 heads"),
         (lambda m: GPT2Config(n_layers=0), "n_layers is 0"),
         (lambda m: GPT2Config(dropout=1.0), "dropout is 1.0"),
+        (lambda m: m(torch.zeros(0, 3, dtype=torch.long)), "at least one row"),
+        (lambda m: m(torch.zeros(3, 0, dtype=torch.long)), "at least one id"),
+        (lambda m: m(torch.zeros(3, dtype=torch.long)), r"shape \(3,\)"),
+        (
+            lambda m: KVCache(1, 1, 1, 2, 4, torch.zeros(1)).extend(0, *torch.zeros(2, 1, 1, 3, 4)),
+            "room for 2 positions, not 3",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_sentence(call, message):
