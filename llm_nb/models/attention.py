@@ -22,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_heads
+
 Backend = Literal["sdpa", "reference"]
 
 
@@ -132,22 +134,6 @@ def _allowed(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> Tensor 
     return behind if mask is None else mask & behind
 
 
-def head_width(d_model: int, n_heads: int) -> int:
-    """d_k = d_model / n_heads.
-
-    Raises:
-        ValueError: one of them is not positive, or the heads do not divide the width.
-    """
-    if d_model < 1 or n_heads < 1:
-        raise ValueError(f"d_model {d_model} and n_heads {n_heads} must both be at least 1")
-    if d_model % n_heads:
-        raise ValueError(
-            f"d_model {d_model} does not divide into {n_heads} heads: "
-            f"choose a multiple, e.g. {n_heads * max(1, round(d_model / n_heads))}"
-        )
-    return d_model // n_heads
-
-
 class MultiHeadAttention(nn.Module):
     """H attentions side by side, each over its own d_k-wide view (section 3.2.2):
 
@@ -166,7 +152,8 @@ class MultiHeadAttention(nn.Module):
     def __init__(self, d_model: int, n_heads: int, dropout: float = 0.0, bias: bool = True) -> None:
         super().__init__()
         self.d_model, self.n_heads, self.dropout = d_model, n_heads, dropout
-        self.d_head = head_width(d_model, n_heads)
+        check_heads(d_model, n_heads)
+        self.d_head = d_model // n_heads
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=bias)
         self.proj = nn.Linear(d_model, d_model, bias=bias)
         self.reset_parameters()

@@ -20,6 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_nb.models.attention import Backend, attention, attention_weights
+from llm_nb.models.checks import (
+    check_heads,
+    check_ids,
+    check_range,
+    check_shares,
+    check_sizes,
+)
 from llm_nb.models.packing import Packing
 
 
@@ -45,25 +52,9 @@ class BertConfig:
     labels: tuple[str, ...] = ("LABEL_0", "LABEL_1")
 
     def __post_init__(self) -> None:
-        for name in (
-            "vocab_size",
-            "context",
-            "n_segments",
-            "d_model",
-            "n_layers",
-            "n_heads",
-            "d_ff",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if self.d_model % self.n_heads:
-            raise ValueError(
-                f"d_model {self.d_model} does not divide into {self.n_heads} heads: "
-                f"choose a multiple, e.g. {self.n_heads * max(1, round(self.d_model / self.n_heads))}"
-            )
-        for name in ("dropout", "attention_dropout", "classifier_dropout"):
-            if not 0.0 <= (getattr(self, name) or 0.0) < 1.0:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be in [0, 1)")
+        check_sizes(self, "vocab_size", "context", "n_segments", "n_layers", "d_ff")
+        check_heads(self.d_model, self.n_heads)
+        check_shares(self, "dropout", "attention_dropout", "classifier_dropout")
         if isinstance(self.labels, str) or not self.labels:
             raise ValueError(f"labels is {self.labels!r}: give a tuple of at least one name")
 
@@ -203,12 +194,7 @@ class BertEncoder(nn.Module):
     ) -> tuple[Tensor, Packing]:
         """Word plus position plus segment vectors of the real tokens, (N, C)."""
         config = self.config
-        if ids.dim() != 2 or not ids.numel():
-            raise ValueError(f"ids have shape {tuple(ids.shape)}: give (B, T), at least one token")
-        if ids.size(1) > config.context:
-            raise ValueError(
-                f"{ids.size(1)} tokens are over the {config.context} positions: shorten the text or cut it in windows"
-            )
+        check_ids(ids, config.vocab_size, config.context)
         segments = torch.zeros_like(ids) if segments is None else segments
         mask = torch.ones_like(ids) if attention_mask is None else attention_mask
         for name, given in (("attention_mask", mask), ("segments", segments)):
@@ -216,10 +202,7 @@ class BertEncoder(nn.Module):
                 raise ValueError(
                     f"{name} has shape {tuple(given.shape)}, needed {tuple(ids.shape)}, that of ids"
                 )
-        _check_range(
-            "id", ids, config.vocab_size, "encode the text with this model's own tokenizer"
-        )
-        _check_range("segment", segments, config.n_segments, "number the sentences from 0")
+        check_range("segment", segments, config.n_segments, "number the sentences from 0")
         packing = Packing(mask)
         x = self.word(packing.pack(ids)) + self.segment(packing.pack(segments))
         x = self.ln(x + self.position(packing.positions))
@@ -276,11 +259,3 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02)
     if isinstance(module, nn.Linear):
         nn.init.zeros_(module.bias)
-
-
-def _check_range(name: str, ids: Tensor, size: int, remedy: str) -> None:
-    if ids.device.type == "cpu":  # on a GPU the check would force a wait
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high >= size:
-            wrong = low if low < 0 else high
-            raise ValueError(f"{name} {wrong} is outside 0 … {size - 1}: {remedy}")

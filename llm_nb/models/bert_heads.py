@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from llm_nb.models.attention import Backend
 from llm_nb.models.bert import Bert, BertConfig, BertEncoder, initialise
+from llm_nb.models.checks import check_range
 from llm_nb.models.gpt2 import IGNORE
 
 
@@ -72,12 +73,12 @@ def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     chosen = labels[labelled]
     if not len(chosen):
         raise ValueError("no label to learn from: all are −100 or at padding")
-    low, high = int(chosen.min()), int(chosen.max())
-    if low < 0 or high >= logits.size(1):
-        raise ValueError(
-            f"label {low if low < 0 else high} is outside 0 … {logits.size(1) - 1}: "
-            "check the labels of the configuration; −100 marks what is no label"
-        )
+    check_range(
+        "label",
+        chosen,
+        logits.size(1),
+        "check the labels of the configuration; −100 marks what is no label",
+    )
     return F.cross_entropy(logits[labelled].float(), chosen)
 
 

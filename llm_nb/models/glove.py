@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_range
 from llm_nb.models.windows import checked_documents
 
 Cells = tuple[Tensor, Tensor, Tensor]  # rows i (N,), columns j (N,), counts X_ij (N,)
@@ -167,12 +168,8 @@ def _check(cells: Cells, vocab_size: int) -> None:
         raise ValueError(
             f"{len(i)} rows, {len(j)} columns, {len(x)} counts: give as many of each, at least one"
         )
-    low, high = int(torch.minimum(i, j).min()), int(torch.maximum(i, j).max())
-    if low < 0 or high >= vocab_size:
-        raise ValueError(
-            f"id {low if low < 0 else high} is outside the vocabulary of {vocab_size}: "
-            "count with the vocabulary of this model"
-        )
+    for ids in (i, j):
+        check_range("id", ids, vocab_size, "count with the vocabulary of this model")
     if not bool((x > 0).all()) or not bool(x.isfinite().all()):
         wrong = x[~((x > 0) & x.isfinite())][0].item()
         raise ValueError(f"a count is {wrong}: leave out cells that are not over zero and finite")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from llm_nb.models.attention import Backend, attention, attention_weights
 from llm_nb.models.cache import KVCache
+from llm_nb.models.checks import check_heads, check_ids, check_shares, check_sizes
 
 IGNORE = -100  # a target that is no target: it counts in no loss
 
@@ -33,16 +34,9 @@ class GPT2Config:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context", "d_model", "n_layers", "n_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if self.d_model % self.n_heads:
-            raise ValueError(
-                f"d_model {self.d_model} does not divide into {self.n_heads} heads: "
-                f"choose a multiple, e.g. {self.n_heads * max(1, round(self.d_model / self.n_heads))}"
-            )
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is {self.dropout}: it must be in [0, 1)")
+        check_sizes(self, "vocab_size", "context", "n_layers")
+        check_heads(self.d_model, self.n_heads)
+        check_shares(self, "dropout")
 
 
 # The four released sizes (Radford et al. 2019, table 2).
@@ -227,24 +221,8 @@ class GPT2(nn.Module):
         self, ids: Tensor, attention_mask: Tensor | None, past: int
     ) -> tuple[Tensor, Tensor | None]:
         """Token plus position vectors (B, T, C), and the mask as (B, 1, 1, S)."""
-        if ids.dim() != 2 or not ids.numel():
-            raise ValueError(
-                f"ids have shape {tuple(ids.shape)}: give at least one row of at least one id, (B, T)"
-            )
+        check_ids(ids, self.config.vocab_size, self.config.context, past)
         B, T = ids.shape
-        if past + T > self.config.context:
-            raise ValueError(
-                f"{past + T} tokens are over the context of {self.config.context}: "
-                "shorten the prompt or ask for fewer new tokens"
-            )
-        if ids.device.type == "cpu":  # on a GPU the check would force a wait
-            low, high = int(ids.min()), int(ids.max())
-            if low < 0 or high >= self.config.vocab_size:
-                wrong = low if low < 0 else high
-                raise ValueError(
-                    f"id {wrong} is outside the vocabulary of {self.config.vocab_size}: "
-                    "encode the text with this model's own tokenizer"
-                )
         positions = torch.arange(past, past + T, device=ids.device)
         mask = None
         if attention_mask is not None:

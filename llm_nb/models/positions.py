@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_range
+
 
 def sinusoids(n_positions: int, d_model: int) -> Tensor:
     """The table (T, C) of section 3.5, float32:
@@ -83,12 +85,5 @@ def check_positions(positions: Tensor, n_positions: int) -> None:
 
     Only on the CPU: on a GPU the look would force a wait, so callers there check lengths.
     """
-    if positions.device.type != "cpu" or not positions.numel():
-        return
-    low, high = int(positions.min()), int(positions.max())
-    if low < 0 or high >= n_positions:
-        wrong = low if low < 0 else high
-        raise ValueError(
-            f"position {wrong} is outside the {n_positions} there are: "
-            "shorten the sequence, or build the model with more positions"
-        )
+    remedy = "shorten the sequence, or build the model with more positions"
+    check_range("position", positions, n_positions, remedy)

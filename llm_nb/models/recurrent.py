@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_shares, check_sizes
 from llm_nb.models.recurrent_cells import (
     Activation,
     States,
@@ -202,11 +203,8 @@ class _Sizes:
     dropout: float
 
     def __post_init__(self) -> None:
-        for name in ("input_size", "hidden_size", "num_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is {self.dropout}: it must be in [0, 1)")
+        check_sizes(self, "input_size", "hidden_size", "num_layers")
+        check_shares(self, "dropout")
 
     def add_parameters(self, module: nn.Module, n_gates: int) -> None:
         """Torch's parameters in its order, each from U(-1/√H, 1/√H): one seed, one result."""

@@ -16,6 +16,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_ids, check_shares, check_sizes
+
 IGNORE = -100  # a target that is no target: it counts in no loss
 State = Tensor | tuple[Tensor, Tensor]  # h, or of an LSTM (h, c), each (L, B, H)
 
@@ -37,11 +39,8 @@ class RecurrentLMConfig:
     def __post_init__(self) -> None:
         if self.cell not in _CELLS:
             raise ValueError(f"cell is {self.cell!r}: use one of {', '.join(map(repr, _CELLS))}")
-        for name in ("vocab_size", "d_embed", "d_hidden", "n_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is {self.dropout}: it must be in [0, 1)")
+        check_sizes(self, "vocab_size", "d_embed", "d_hidden", "n_layers")
+        check_shares(self, "dropout")
         if self.tied and self.d_embed != self.d_hidden:
             raise ValueError(
                 f"tied vectors need one width, but d_embed is {self.d_embed} and d_hidden {self.d_hidden}: "
@@ -135,17 +134,7 @@ class RecurrentLM(nn.Module):
 
     def _check(self, ids: Tensor, state: State | None) -> None:
         config = self.config
-        if ids.dim() != 2 or not ids.numel():
-            raise ValueError(
-                f"ids have shape {tuple(ids.shape)}, needed (batch, steps), none empty"
-            )
-        if ids.device.type == "cpu":  # on a GPU the check would force a wait
-            low, high = int(ids.min()), int(ids.max())
-            if low < 0 or high >= config.vocab_size:
-                raise ValueError(
-                    f"id {low if low < 0 else high} is outside the vocabulary of {config.vocab_size}: "
-                    "encode the text with this model's own tokenizer"
-                )
+        check_ids(ids, config.vocab_size)
         if state is None:
             return
         if isinstance(state, tuple) != (config.cell == "lstm"):

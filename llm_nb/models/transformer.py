@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from llm_nb.models.attention import Backend
 from llm_nb.models.cache import KVCache
+from llm_nb.models.checks import check_ids
 from llm_nb.models.positions import SinusoidalPositions
 from llm_nb.models.transformer_decoding import Conditioned
 from llm_nb.models.transformer_layers import (
@@ -272,24 +273,3 @@ class Transformer(nn.Module):
             positions = (real.long().cumsum(1) - 1).clamp(min=0)[:, past:]
         x = vectors(ids) * math.sqrt(self.config.d_model) + self.positions(positions)
         return F.dropout(x, self.config.dropout, self.training)
-
-
-def check_ids(ids: Tensor, vocab_size: int, context: int, past: int = 0) -> None:
-    """Raise ValueError unless ids are (B, T), not empty, in the vocabulary and in the context."""
-    if ids.ndim != 2 or not ids.numel():
-        raise ValueError(
-            f"ids have shape {tuple(ids.shape)}: needed (B, T), at least one row of one token"
-        )
-    if past + ids.size(1) > context:
-        raise ValueError(
-            f"{past + ids.size(1)} tokens are over the context of {context}: "
-            "shorten the sequence, or build the model with a longer context"
-        )
-    if ids.device.type == "cpu":  # on a GPU the look would force a wait
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high >= vocab_size:
-            wrong = low if low < 0 else high
-            raise ValueError(
-                f"id {wrong} is outside the vocabulary of {vocab_size}: "
-                "encode the text with this model's own tokenizer"
-            )

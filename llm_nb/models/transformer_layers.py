@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llm_nb.models.attention import Backend, MultiHeadAttention, attention_weights, head_width
+from llm_nb.models.attention import Backend, MultiHeadAttention, attention_weights
 from llm_nb.models.cache import KVCache
+from llm_nb.models.checks import check_heads, check_shares, check_sizes
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,10 @@ class TransformerConfig:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        sizes = ("source_vocab_size", "target_vocab_size", "context", "d_ff")
-        for name in (*sizes, "n_encoder_layers", "n_decoder_layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        head_width(self.d_model, self.n_heads)
-        for name in ("dropout", "label_smoothing"):
-            if not 0.0 <= getattr(self, name) < 1.0:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be in [0, 1)")
+        check_sizes(self, "source_vocab_size", "target_vocab_size", "context", "d_ff")
+        check_sizes(self, "n_encoder_layers", "n_decoder_layers")
+        check_heads(self.d_model, self.n_heads)
+        check_shares(self, "dropout", "label_smoothing")
         for name, choices in (("norm", ("post", "pre")), ("tied", ("all", "target", "none"))):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}: choose one of {choices}")

@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from llm_nb.models.checks import check_range
+
 BLOCK = 16  # L, centres in a block
 POOL = 32  # M, negatives that a block shares; fewer make lumpier updates
 STEP = 32  # B, blocks in a step
@@ -92,12 +94,8 @@ def checked_documents(documents: Iterable[Any], vocab_size: int) -> list[Tensor]
     if not pieces:
         raise ValueError("no document has two words, so there are no pairs: give a longer text")
     text = torch.cat(pieces)
-    low, high = int(text.min()), int(text.max())
-    if low < 0 or high >= vocab_size:
-        raise ValueError(
-            f"id {low if low < 0 else high} is outside the vocabulary of {vocab_size}: "
-            "leave unknown words out, or give them an id of their own"
-        )
+    remedy = "leave unknown words out, or give them an id of their own"
+    check_range("id", text, vocab_size, remedy)
     return pieces
 
 

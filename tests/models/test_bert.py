@@ -207,7 +207,7 @@ IDS = torch.ones(2, 3, dtype=torch.long)
         (lambda m: m(torch.tensor([[0, 97]])), "id 97 is outside 0 … 96"),
         (lambda m: m(torch.tensor([[-1]])), "id -1 is outside"),
         (lambda m: m(IDS, segments=IDS + 1), "segment 2 is outside 0 … 1"),
-        (lambda m: m(torch.ones(1, 25, dtype=torch.long)), "25 tokens are over the 24 positions"),
+        (lambda m: m(torch.ones(1, 25, dtype=torch.long)), "25 tokens are over the context of 24"),
         (lambda m: m(IDS[:0]), r"ids have shape \(0, 3\)"),
         (lambda m: m(IDS[:, :0]), r"ids have shape \(2, 0\)"),
         (lambda m: m(IDS[0]), r"ids have shape \(3,\)"),

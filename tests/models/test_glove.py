@@ -186,7 +186,7 @@ def test_impossible_texts():
     [
         (([], [], []), "give as many of each"),
         (([0, 1], [1, 0], [1.0]), "2 rows, 2 columns, 1 counts"),
-        (([0], [7], [1.0]), "id 7 is outside the vocabulary of 5"),
+        (([0], [7], [1.0]), "id 7 is outside 0 … 4"),
         (([0, 1], [1, 0], [1.0, 0.0]), "a count is 0.0"),
         (([0, 1], [1, 0], [1.0, float("nan")]), "a count is nan"),
     ],

@@ -177,7 +177,7 @@ def test_attention_maps_are_the_weights_that_were_used():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m(torch.tensor([[0, 97]])), "id 97 is outside the vocabulary of 97"),
+        (lambda m: m(torch.tensor([[0, 97]])), "id 97 is outside 0 … 96"),
         (lambda m: m(torch.tensor([[-1]])), "id -1 is outside"),
         (lambda m: m(torch.zeros(1, 25, dtype=torch.long)), "25 tokens are over the context of 24"),
         (
@@ -188,7 +188,7 @@ def test_attention_maps_are_the_weights_that_were_used():
         (lambda m: GPT2Config(n_layers=0), "n_layers is 0"),
         (lambda m: GPT2Config(dropout=1.0), "dropout is 1.0"),
         (lambda m: m(torch.zeros(0, 3, dtype=torch.long)), "at least one row"),
-        (lambda m: m(torch.zeros(3, 0, dtype=torch.long)), "at least one id"),
+        (lambda m: m(torch.zeros(3, 0, dtype=torch.long)), "at least one row of one token"),
         (lambda m: m(torch.zeros(3, dtype=torch.long)), r"shape \(3,\)"),
         (
             lambda m: KVCache(1, 1, 1, 2, 4, torch.zeros(1)).extend(0, *torch.zeros(2, 1, 1, 3, 4)),

@@ -60,7 +60,7 @@ def test_learned_positions_are_looked_up_and_learn():
 @pytest.mark.parametrize("module", [SinusoidalPositions(8, 4), LearnedPositions(8, 4)])
 def test_a_position_beyond_the_last_is_named(module):
     assert module(torch.arange(8)).shape == (8, 4)
-    with pytest.raises(ValueError, match="position 8 is outside the 8 there are: shorten"):
+    with pytest.raises(ValueError, match="position 8 is outside 0 … 7: shorten"):
         module(torch.arange(9))
     with pytest.raises(ValueError, match="position -1 is outside"):
         module(torch.tensor([[-1, 2]]))

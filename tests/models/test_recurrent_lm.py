@@ -133,10 +133,10 @@ def test_seconds_of_training_on_real_text_beat_counting_pairs(cell, lr, monkeypa
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m(torch.tensor([[0, 50]])), "id 50 is outside the vocabulary of 50"),
+        (lambda m: m(torch.tensor([[0, 50]])), "id 50 is outside 0 … 49"),
         (lambda m: m(torch.tensor([[-1]])), "id -1 is outside"),
         (lambda m: m(torch.zeros(0, 4, dtype=torch.long)), r"ids have shape \(0, 4\)"),
-        (lambda m: m(torch.zeros(2, 0, dtype=torch.long)), "none empty"),
+        (lambda m: m(torch.zeros(2, 0, dtype=torch.long)), "at least one row of one token"),
         (lambda m: m(torch.zeros(4, dtype=torch.long)), r"ids have shape \(4,\)"),
         (
             lambda m: m.loss((torch.zeros(2, 3, dtype=torch.long), torch.zeros(2, 4))),

@@ -149,7 +149,7 @@ def ones(*shape):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m(ones(1, 3) * 31, ones(1, 2)), "id 31 is outside the vocabulary of 31: encode"),
+        (lambda m: m(ones(1, 3) * 31, ones(1, 2)), "id 31 is outside 0 … 30: encode"),
         (lambda m: m(ones(1, 3), -ones(1, 2)), "id -1 is outside"),
         (lambda m: m(ones(1, 25), ones(1, 2)), "25 tokens are over the context of 24: shorten"),
         (lambda m: m(ones(1, 2), ones(1, 25)), "25 tokens are over the context of 24: shorten"),

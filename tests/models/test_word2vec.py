@@ -203,7 +203,7 @@ def test_impossible_sizes(setting, message):
     [
         ([], "no document has two words"),
         ([[], [1]], "no document has two words"),
-        ([[1, 20]], "id 20 is outside the vocabulary of 20"),
+        ([[1, 20]], "id 20 is outside 0 … 19"),
         ([[1, -1]], "id -1 is outside"),
         ([[4, 4, 4]], "a single word makes up the whole corpus"),
         ([[0.5, 1.0]], "not a flat sequence of whole numbers"),
