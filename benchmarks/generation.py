@@ -32,7 +32,7 @@ class Whole(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, T, V)."""
-        return self.fast.head(self.fast.model.body(ids))
+        return self.fast.head(self.fast.body(ids))
 
 
 def loss_in_int8() -> str:

@@ -6,18 +6,19 @@ from torch import Tensor
 
 
 class KVCache:
-    """Room for the keys and values of every layer, taken at once: (L, B, H, length, d_k) twice.
+    """Room for keys and values, (B, H, capacity, d_k) of each for every layer, taken beforehand.
 
-    L layers · B batch · H heads · d_k width of a head. ``length`` counts the positions that are
-    filled; the model raises it once a call, after its last layer.
+    B batch · H heads · d_k width of a head. ``length`` counts the positions that are filled; the
+    model raises it once a call, after its last layer.
     """
 
     def __init__(
         self, n_layers: int, batch_size: int, n_heads: int, capacity: int, d_head: int, like: Tensor
     ) -> None:
-        shape = (n_layers, batch_size, n_heads, capacity, d_head)
-        self.k, self.v = like.new_empty(shape), like.new_empty(shape)
-        self.length = 0
+        shape = (batch_size, n_heads, capacity, d_head)
+        self.k = [like.new_empty(shape) for _ in range(n_layers)]
+        self.v = [like.new_empty(shape) for _ in range(n_layers)]
+        self.capacity, self.length = capacity, 0
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append k, v (B, H, T, d_k) of ``layer``; return all of them, (B, H, S, d_k).
@@ -25,15 +26,16 @@ class KVCache:
         Raises:
             ValueError: there is no room for T more positions.
         """
-        end = self.length + k.size(2)
-        if end > self.k.size(3):
+        T = k.size(2)
+        end = self.length + T
+        if end > self.capacity:
             raise ValueError(
-                f"the cache has room for {self.k.size(3)} positions, not {end}: "
-                "ask new_cache for more"
+                f"the cache has room for {self.capacity} positions, not {end}: ask new_cache for more"
             )
-        self.k[layer, :, :, self.length : end] = k
-        self.v[layer, :, :, self.length : end] = v
-        return self.k[layer, :, :, :end], self.v[layer, :, :, :end]
+        all_k, all_v = self.k[layer], self.v[layer]
+        all_k.narrow(2, self.length, T).copy_(k)
+        all_v.narrow(2, self.length, T).copy_(v)
+        return all_k.narrow(2, 0, end), all_v.narrow(2, 0, end)
 
     def reorder(self, rows: Tensor) -> None:
         """Make row b a copy of what row ``rows[b]`` was: beam search goes on from some rows only.
@@ -41,6 +43,6 @@ class KVCache:
         Args:
             rows: (B,) indices into the batch.
         """
-        for kept in (self.k, self.v):
-            filled = kept[:, :, :, : self.length]
-            filled.copy_(filled.index_select(1, rows))
+        for kept in (*self.k, *self.v):
+            filled = kept.narrow(2, 0, self.length)
+            filled.copy_(filled.index_select(0, rows))

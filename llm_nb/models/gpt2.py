@@ -180,7 +180,7 @@ class GPT2(nn.Module):
         backend: Backend = "sdpa",
     ) -> Tensor:
         """All but the output layer, (B, T, C); arguments as in ``forward``."""
-        x, mask = self._embed(ids, attention_mask, cache.length if cache is not None else 0)
+        x, mask = self.embed(ids, attention_mask, cache.length if cache is not None else 0)
         for layer, block in enumerate(self.blocks):
             x = block(x, mask, cache, layer, backend)
         if cache is not None:
@@ -199,7 +199,7 @@ class GPT2(nn.Module):
         self, ids: Tensor, attention_mask: Tensor | None = None, backend: Backend = "sdpa"
     ) -> Tensor:
         """The residual stream before each block, and at last normed: (L + 1, B, T, C)."""
-        x, mask = self._embed(ids, attention_mask, 0)
+        x, mask = self.embed(ids, attention_mask, 0)
         states = [x]
         for block in self.blocks:
             states.append(block(states[-1], mask, backend=backend))
@@ -208,7 +208,7 @@ class GPT2(nn.Module):
     @torch.no_grad()
     def attention_maps(self, ids: Tensor) -> Tensor:
         """Who looks at whom: weights of every layer and head, (L, B, H, T, T)."""
-        x, _ = self._embed(ids, None, 0)
+        x, _ = self.embed(ids, None, 0)
         maps = []
         for block in self.blocks:
             assert isinstance(block, Block)  # nn.ModuleList hides the type
@@ -217,10 +217,11 @@ class GPT2(nn.Module):
             x = block(x)
         return torch.stack(maps)
 
-    def _embed(
-        self, ids: Tensor, attention_mask: Tensor | None, past: int
+    def embed(
+        self, ids: Tensor, attention_mask: Tensor | None = None, past: int = 0
     ) -> tuple[Tensor, Tensor | None]:
-        """Token plus position vectors (B, T, C), and the mask as (B, 1, 1, S)."""
+        """Token plus position vectors (B, T, C) after ``past`` positions, and the mask as
+        (B, 1, 1, S); arguments and errors as in ``forward``."""
         check_ids(ids, self.config.vocab_size, self.config.context, past)
         B, T = ids.shape
         positions = torch.arange(past, past + T, device=ids.device)

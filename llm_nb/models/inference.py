@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import TypeVar
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.attention import attention
 from llm_nb.models.cache import KVCache
-from llm_nb.models.gpt2 import GPT2
+from llm_nb.models.gpt2 import GPT2, Block
 
 M = TypeVar("M", bound=nn.Module)
 MOST_PACKED = 128  # rows up to which oneDNN is ahead of BLAS where this was measured
@@ -25,14 +28,13 @@ class TransposedLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.weight = linear.weight.detach().T.contiguous()
+        # (out, in) to look at, (in, out) in memory: BLAS reads either.
+        self.weight = linear.weight.detach().T.contiguous().T
         self.bias = None if linear.bias is None else linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) → (…, out)."""
-        rows = x.reshape(-1, x.size(-1))
-        out = rows @ self.weight if self.bias is None else self.bias.addmm(rows, self.weight)
-        return out.view(*x.shape[:-1], -1)
+        return F.linear(x, self.weight, self.bias)
 
 
 class PackedLinear(nn.Module):
@@ -55,7 +57,7 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) → (…, out)."""
-        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return torch.ops.mkldnn._linear_pointwise.default(x, self.weight, self.bias, "none", [], "")
 
 
 class Int8Linear(nn.Module):
@@ -82,7 +84,7 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (…, in) → (…, out)."""
         # Seven bits for x: two products of eight would overflow the 16 bits that AVX2 sums in.
-        return torch.ops.quantized.linear_dynamic(x, self.packed, True)
+        return torch.ops.quantized.linear_dynamic.default(x, self.packed, True)
 
 
 def for_inference(model: M, rows: int = 1, int8: bool = False) -> M:
@@ -114,26 +116,48 @@ def for_inference(model: M, rows: int = 1, int8: bool = False) -> M:
 class FastGPT2:
     """A GPT-2 for ``generate`` and ``beam_search``: ``for_inference``, the output layer too.
 
-    It gives the logits of the last position only, (B, 1, V).
+    Its blocks are GPT-2's, written as bare calls: between two products of a single row, the
+    module machinery of Python would take a quarter of the time. It gives the logits of the last
+    position only, (B, 1, V).
     """
 
     def __init__(self, model: GPT2, rows: int = 1, int8: bool = False) -> None:
-        self.model = for_inference(model, rows, int8)
+        laid_out = for_inference(model, rows, int8)
         V, C = model.wte.weight.shape
         head = nn.Linear(C, V, bias=False, device="meta")
         head.weight = model.wte.weight
         self.head = _layout(head, rows, int8)
+        self.embed, self.new_cache = laid_out.embed, laid_out.new_cache
+        self.ln_f = _call(laid_out.ln_f)
+        self.n_heads = model.config.n_heads
+        self.layers = [
+            tuple(map(_call, (b.ln_1, b.attn.qkv, b.attn.proj, b.ln_2, b.fc, b.proj)))
+            for b in cast(list[Block], laid_out.blocks)
+        ]
         self.context, self.device, self.training = model.context, model.device, False
-
-    def new_cache(self, batch_size: int, capacity: int | None = None) -> KVCache:
-        """An empty cache."""
-        return self.model.new_cache(batch_size, capacity)
 
     def __call__(
         self, ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
         """Logits (B, 1, V) after the last of ids (B, T)."""
-        return self.head(self.model.body(ids, attention_mask, cache)[:, -1:])
+        return self.head(self.body(ids, attention_mask, cache)[:, -1:])
+
+    def body(
+        self, ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """All but the output layer, (B, T, C)."""
+        cache = self.new_cache(*ids.shape) if cache is None else cache
+        x, mask = self.embed(ids, attention_mask, cache.length)
+        B, T, C = x.shape
+        split = (B, T, 3, self.n_heads, C // self.n_heads)
+        for layer, (ln_1, qkv, proj, ln_2, fc, out) in enumerate(self.layers):
+            q, k, v = qkv(ln_1(x)).view(split).permute(2, 0, 3, 1, 4).unbind()
+            k, v = cache.extend(layer, k, v)  # (B, H, S, d_k)
+            mixed = attention(q, k, v, mask, causal=T > 1)  # (B, H, T, d_k)
+            x = x + proj(mixed.transpose(1, 2).reshape(B, T, C))
+            x = x + out(F.gelu(fc(ln_2(x)), approximate="tanh"))
+        cache.length += T
+        return self.ln_f(x)
 
     def train(self, mode: bool = True) -> FastGPT2:
         """Only evaluation mode.
@@ -144,6 +168,14 @@ class FastGPT2:
         if mode:
             raise ValueError("a FastGPT2 has no gradients: train the GPT2 that it was made from")
         return self
+
+
+def _call(layer: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What ``layer`` computes, without what a module does around it."""
+    if not isinstance(layer, nn.LayerNorm):
+        return layer.forward
+    shape, weight, bias, eps = layer.normalized_shape, layer.weight, layer.bias, layer.eps
+    return lambda x: torch.layer_norm(x, shape, weight, bias, eps)
 
 
 def _layout(linear: nn.Linear, rows: int, int8: bool) -> nn.Module:
