@@ -82,21 +82,28 @@ def machine() -> str:
     return f"{cpu}, {cores}; {platform.system()}, Python {platform.python_version()}"
 
 
+def results(head: str, parts: list[str], old: str) -> str:
+    """RESULTS.md with these sections; of the old one those with other titles, same machine only."""
+    found = old.removeprefix(head).split("\n## ")[1:] if old.startswith(head) else []
+    sections = {f"## {text}".splitlines()[0]: f"## {text.rstrip()}\n" for text in found}
+    sections |= {part.splitlines()[0]: part.rstrip() + "\n" for part in parts}
+    return "\n".join([head, *sections.values()])
+
+
 def main() -> None:
-    """Run the comparisons that were named, or all; all of them are what RESULTS.md holds."""
+    """Run the comparisons that were named, or all, and write what came out into RESULTS.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", nargs="*", choices=[*MODULES, []], help=", ".join(MODULES))
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     sys.modules.setdefault("run", sys.modules[__name__])  # so that `from run import` is this
-    parts = []
+    head = f"# Results\n\nWritten by `make bench` on: {machine()}.\n"
     for module in arguments.name or MODULES:
         for comparison in import_module(module).comparisons():
-            parts.append(table(comparison, measure(comparison, arguments.rounds)))
-            print(parts[-1], flush=True)
-    if not arguments.name:
-        head = f"# Results\n\nWritten by `make bench` on: {machine()}.\n"
-        RESULTS.write_text("\n".join([head, *parts]), encoding="utf-8")
+            part = table(comparison, measure(comparison, arguments.rounds))
+            print(part, flush=True)
+            old = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+            RESULTS.write_text(results(head, [part], old), encoding="utf-8")
 
 
 if __name__ == "__main__":

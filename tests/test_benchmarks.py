@@ -47,6 +47,14 @@ def test_a_note_follows_the_table(harness: ModuleType) -> None:
     assert harness.table(comparison, {"a": [1.0]}).endswith("1 rounds.\n\nLoss 1.5.\n")
 
 
+def test_results_keep_the_other_sections_of_the_same_machine(harness: ModuleType) -> None:
+    old = harness.results("# Results\n\nOn: a.\n", ["## one\n\n1\n", "## two\n\n2\n"], "")
+    assert old == "# Results\n\nOn: a.\n\n## one\n\n1\n\n## two\n\n2\n"
+    new = harness.results("# Results\n\nOn: a.\n", ["## one\n\n3\n"], old)
+    assert new == old.replace("1", "3")
+    assert "## two" not in harness.results("# Results\n\nOn: b.\n", ["## one\n\n3\n"], old)
+
+
 def test_every_module_has_comparisons(harness: ModuleType) -> None:
     assert "bpe" in harness.MODULES
     for name in harness.MODULES:
