@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TORCH_FREE = ["llm_nb", "llm_nb.expect", "llm_nb.text.bpe", "llm_nb.data.corpora"]
 TORCH_FREE += ["llm_nb.address", "llm_nb.cli"]
 TESTS = ["tests/text", "tests/test_expect.py", "tests/data/test_corpora.py"]
-NEEDED = ["numpy", "regex", "safetensors", "tqdm", "pytest", "pytest-timeout", "hypothesis"]
+NEEDED = ["numpy", "regex", "safetensors", "tqdm", "jieba", "nltk", "stopwordsiso"]
+NEEDED += ["pytest", "pytest-timeout", "hypothesis"]
 
 
 @pytest.mark.installs
