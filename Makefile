@@ -1,7 +1,7 @@
 # `make book` and `make test` need Python and nothing else; `make` alone lists every target.
 # Written for a POSIX sh and for GNU make 3.81 (macOS) or newer.
 
-EXTRAS := book,lab,test,hub,grading,bench
+EXTRAS := book,lab,test,hub,grading,bench,tasks
 # The minor versions of Python 3 for which constraints.txt has been seen to resolve.
 OLDEST := 11
 NEWEST := 14

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any
 
+from llm_nb.extras import library
 from llm_nb.metrics.labels import Score, paired
 
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
@@ -30,7 +31,7 @@ def bleu(
     Raises:
         ValueError: lengths differ, a sentence has no reference, or the tokeniser is unknown.
     """
-    from sacrebleu.metrics.bleu import BLEU
+    BLEU = library("sacrebleu.metrics.bleu", "tasks").BLEU
 
     if tokenize not in BLEU.TOKENIZERS:
         raise ValueError(f"tokenize is {tokenize!r}: use one of {', '.join(BLEU.TOKENIZERS)}")
@@ -44,7 +45,7 @@ def chrf(
 
     ``word_order=2`` is chrF++. The result's ``.score`` is in percent; errors as ``bleu``.
     """
-    from sacrebleu.metrics.chrf import CHRF
+    CHRF = library("sacrebleu.metrics.chrf", "tasks").CHRF
 
     streams = _streams(references, hypotheses)
     return CHRF(word_order=word_order).corpus_score(list(hypotheses), streams)
@@ -70,7 +71,7 @@ def rouge(
             in Chinese: pass ``characters`` there.
         stem: compare English words by their stems.
     """
-    from rouge_score.rouge_scorer import RougeScorer
+    RougeScorer = library("rouge_score.rouge_scorer", "tasks").RougeScorer
 
     paired(references, hypotheses)
     if tokens is None and not any(_has_ascii_word(text) for text in references):
@@ -86,7 +87,7 @@ def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> flo
 
     Case and punctuation count; normalise both sides first if they should not. By jiwer.
     """
-    import jiwer
+    jiwer = library("jiwer", "tasks")
 
     _spoken(references, hypotheses)
     return float(jiwer.wer(list(references), list(hypotheses)))
@@ -94,7 +95,7 @@ def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> flo
 
 def character_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
     """As ``word_error_rate``, by characters, spaces left out: the measure for Chinese."""
-    import jiwer
+    jiwer = library("jiwer", "tasks")
 
     _spoken(references, hypotheses)
     spaced = [[" ".join(characters(text)) for text in side] for side in (references, hypotheses)]

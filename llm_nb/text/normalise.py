@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import regex
 
+from llm_nb.extras import library
+
 # Controls other than tab and line ends, and characters that are not seen: soft hyphen, zero-width
 # space, marks of writing direction, word joiner, byte-order mark. The joiners U+200C and U+200D
 # stay: emoji and several scripts are spelt with them.
@@ -137,7 +139,7 @@ def stop_words(language: str) -> frozenset[str]:
     Raises:
         ValueError: there is no list for the language.
     """
-    import stopwordsiso
+    stopwordsiso = library("stopwordsiso", "tasks")
 
     if not stopwordsiso.has_lang(language):
         raise ValueError(
