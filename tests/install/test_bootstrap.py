@@ -41,6 +41,7 @@ def test_the_first_cell_installs_the_package(
     python = venv(sys.executable)
     # The lock, so that torch is the build that this machine's tests use.
     env = os.environ | {"PIP_CONSTRAINT": str(ROOT / "constraints.txt"), "PIP_NO_COMPILE": "1"}
+    env.pop("VIRTUAL_ENV", None)  # IPython would look for packages in an environment named there
     run(python, "-m", "pip", "install", "--quiet", "ipython", env=env)
     said = run(python, "-c", AS_ON_COLAB, notebook, cwd=tmp_path, env=env)
     (line,) = (line for line in said.splitlines() if line.startswith("INSTALLED "))
