@@ -18,7 +18,7 @@ from llm_nb import address
 ROOT = Path(__file__).resolve().parents[1]
 # A module imports from its own package and from floors under its own.
 FLOORS = {
-    **dict.fromkeys(["runtime", "expect", "address", "extras"], 0),
+    **dict.fromkeys(["runtime", "expect", "address", "extras", "files"], 0),
     "text": 1,
     **dict.fromkeys(["data", "models"], 2),
     **dict.fromkeys(["training", "generation", "metrics", "display", "shipped"], 3),
