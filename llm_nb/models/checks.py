@@ -7,11 +7,11 @@ from typing import Any
 from torch import Tensor
 
 
-def check_sizes(config: Any, *names: str) -> None:
-    """Raise ValueError unless the settings of these names are at least 1."""
+def check_sizes(config: Any, *names: str, least: int = 1) -> None:
+    """Raise ValueError unless the settings of these names are at least ``least``."""
     for name in names:
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name} is {getattr(config, name)}: it must be at least 1")
+        if getattr(config, name) < least:
+            raise ValueError(f"{name} is {getattr(config, name)}: it must be at least {least}")
 
 
 def check_shares(config: Any, *names: str) -> None:

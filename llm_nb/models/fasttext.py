@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_sizes
 from llm_nb.models.windows import Windows
 from llm_nb.models.word2vec import (
     Word2VecConfig,
@@ -48,8 +49,7 @@ class FastTextConfig:
             raise ValueError(
                 f"n-grams from {self.min_n} to {self.max_n} letters: give 1 <= min_n <= max_n"
             )
-        if self.buckets < 1:
-            raise ValueError(f"buckets is {self.buckets}: it must be at least 1")
+        check_sizes(self, "buckets")
 
 
 def ngrams(word: str, min_n: int = 3, max_n: int = 6) -> list[str]:

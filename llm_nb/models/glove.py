@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from llm_nb.models.checks import check_range
+from llm_nb.models.checks import check_range, check_sizes
 from llm_nb.models.windows import checked_documents
 
 Cells = tuple[Tensor, Tensor, Tensor]  # rows i (N,), columns j (N,), counts X_ij (N,)
@@ -34,9 +34,8 @@ class GloVeConfig:
     alpha: float = 0.75
 
     def __post_init__(self) -> None:
-        for name, least in {"vocab_size": 2, "dim": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least {least}")
+        check_sizes(self, "vocab_size", least=2)
+        check_sizes(self, "dim")
         for name in ("x_max", "alpha"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be over 0 and finite")

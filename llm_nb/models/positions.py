@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from llm_nb.models.checks import check_range
 
+_REMEDY = "shorten the sequence, or build the model with more positions"
+
 
 def sinusoids(n_positions: int, d_model: int) -> Tensor:
     """The table (T, C) of section 3.5, float32:
@@ -55,7 +57,7 @@ class SinusoidalPositions(nn.Module):
         Raises:
             ValueError: a position is outside the table.
         """
-        check_positions(positions, self.table.size(0))
+        check_range("position", positions, self.table.size(0), _REMEDY)
         return F.embedding(positions, self.table)
 
 
@@ -76,14 +78,5 @@ class LearnedPositions(nn.Module):
         Raises:
             ValueError: a position is outside the table.
         """
-        check_positions(positions, self.weight.size(0))
+        check_range("position", positions, self.weight.size(0), _REMEDY)
         return F.embedding(positions, self.weight)
-
-
-def check_positions(positions: Tensor, n_positions: int) -> None:
-    """Raise ValueError where a position is outside 0 … n_positions - 1.
-
-    Only on the CPU: on a GPU the look would force a wait, so callers there check lengths.
-    """
-    remedy = "shorten the sequence, or build the model with more positions"
-    check_range("position", positions, n_positions, remedy)

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llm_nb.models.checks import check_sizes
 from llm_nb.models.windows import Windows, read
 
 MAX_SUMMED_RATE = 2.0  # lr × the updates of one word in one step
@@ -39,9 +40,8 @@ class Word2VecConfig:
     subsample: float = 1e-3  # threshold t of 2013b, section 2.3; 0 keeps every word
 
     def __post_init__(self) -> None:
-        for name, least in {"vocab_size": 2, "dim": 1, "window": 1, "negatives": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be at least {least}")
+        check_sizes(self, "vocab_size", least=2)
+        check_sizes(self, "dim", "window", "negatives")
         if not self.subsample >= 0:
             raise ValueError(f"subsample is {self.subsample}: give a share such as 1e-3, or 0")
 
