@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from llm_nb.files import move, scratch_folder
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
@@ -103,6 +104,7 @@ def write_model(
 
     Raises:
         ValueError: ``max_shard_size`` is not positive.
+        OSError: it could not be written.
     """
     if max_shard_size < 1:
         raise ValueError(f"max_shard_size is {max_shard_size}: give a number of bytes, e.g. 10**9")
@@ -111,8 +113,7 @@ def write_model(
     if len(shards) > 1:
         files = [f"model-{i + 1:05}-of-{len(shards):05}.safetensors" for i in range(len(shards))]
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        scratch = Path(name)
+    with scratch_folder(folder / WEIGHTS) as scratch:
         for file, shard in zip(files, shards, strict=True):
             save_file(shard, scratch / file, {"format": "pt"})
             os.chmod(scratch / file, 0o644)  # safetensors writes for its owner alone
@@ -126,7 +127,7 @@ def write_model(
             # Without an index, shards of two saves cannot be taken for one model.
             (folder / INDEX).unlink(missing_ok=True)
         for file in [CONFIG, *files]:  # the index last: it makes the shards a model
-            os.replace(scratch / file, folder / file)
+            move(scratch / file, folder / file)
     for path in folder.iterdir():  # what an earlier save left
         if path.name not in files and (
             path.name in (WEIGHTS, INDEX) or _SHARD.fullmatch(path.name)

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +22,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+
+from llm_nb.files import write_whole
 
 Pairs = list[tuple[str, float]]
 
@@ -125,10 +125,7 @@ class WordVectors:
             if _kind(path) == ".safetensors"
             else self._as_word2vec(binary=_kind(path) == ".bin")
         )
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-") as folder:
-            scratch = Path(folder, path.name)
-            scratch.write_bytes(content)
-            os.replace(scratch, path)
+        write_whole(path, content)
 
     def _as_safetensors(self) -> bytes:
         return save({"vectors": self.vectors}, {"words": json.dumps(self.words)})

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llm_nb.files import write_whole
 from llm_nb.text.bpe_training import Pair
 
 
@@ -82,7 +83,7 @@ def write_tokenizer_json(
             "merges": [[text[left], text[right]] for left, right in merges],
         },
     }
-    Path(path).write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_whole(path, json.dumps(data, ensure_ascii=False, indent=1))
 
 
 def read_tokenizer_json(path: str | Path) -> tuple[list[Pair], list[str], str | None]:
@@ -165,8 +166,8 @@ def write_gpt2_files(
     text = [_readable(token) for token in tokens]
     vocab = {token: i for i, token in enumerate(text)} | dict(special_tokens)
     lines = ["#version: 0.2", *(f"{text[left]} {text[right]}" for left, right in merges)]
-    Path(encoder_json).write_text(json.dumps(vocab), encoding="utf-8")
-    Path(vocab_bpe).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    write_whole(encoder_json, json.dumps(vocab))
+    write_whole(vocab_bpe, "\n".join(lines) + "\n")
 
 
 def read_gpt2_files(

@@ -7,12 +7,13 @@ the text as can be; what is left out becomes ``<unk>``.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from llm_nb.files import write_whole
 
 PAD, UNK = "<pad>", "<unk>"
 
@@ -145,12 +146,7 @@ class Vocabulary:
                 zip(self.tokens[len(special) :], self.counts[len(special) :].tolist(), strict=True)
             ),
         }
-        scratch = Path(f"{path}.part")
-        try:
-            scratch.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", "utf-8")
-            os.replace(scratch, path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        write_whole(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llm_nb.files import write_whole
 from llm_nb.text.wordpiece_basic import BasicTokenizer
-
-
-def _write(path: str | Path, text: str) -> None:
-    """Write whole or not at all: a full disk leaves an older file as it was."""
-    scratch = Path(f"{path}.part")
-    try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _read_json(path: str | Path) -> Any:
@@ -33,7 +23,7 @@ def _read_json(path: str | Path) -> Any:
 
 def write_vocab(path: str | Path, tokens: Sequence[str]) -> None:
     """Write one token a line, in the order of the ids."""
-    _write(path, "".join(f"{token}\n" for token in tokens))
+    write_whole(path, "".join(f"{token}\n" for token in tokens))
 
 
 def read_vocab(path: str | Path) -> list[str]:
@@ -66,7 +56,7 @@ def write_config(path: str | Path, basic: BasicTokenizer) -> None:
         "tokenize_chinese_chars": basic.handle_chinese_chars,
         **{f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")},
     }
-    _write(path, json.dumps(config, indent=1) + "\n")
+    write_whole(path, json.dumps(config, indent=1) + "\n")
 
 
 def read_config(folder: str | Path, basic: BasicTokenizer) -> BasicTokenizer:
@@ -122,7 +112,7 @@ def write_tokenizer_json(
             "vocab": {token: i for i, token in enumerate(tokens)},
         },
     }
-    _write(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    write_whole(path, json.dumps(data, ensure_ascii=False, indent=1) + "\n")
 
 
 def read_tokenizer_json(

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections import Counter
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -95,6 +96,15 @@ def test_a_file_gives_back_every_bit(tmp_path, vectors, suffix):
     assert again.words == WORDS
     assert torch.equal(again.vectors, vectors.vectors)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, vectors, monkeypatch):
+    path = tmp_path / "v.vec"
+    path.write_text("old")
+    monkeypatch.setattr("os.replace", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        vectors.save(path)
+    assert path.read_text() == "old"
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".bin"])
