@@ -25,6 +25,7 @@ from llm_nb.text.bpe_files import (
     write_tokenizer_json,
 )
 from llm_nb.text.bpe_training import Pair, apply_merges, learn_merges, merge_pair
+from llm_nb.text.specials import split_at_specials
 
 # The split of GPT-2's encoder.py; contractions are case-sensitive, as released.
 # What a letter or a digit is follows the Unicode version of ``regex``; a library with older
@@ -117,18 +118,9 @@ class ByteLevelBPE:
         Raises:
             ValueError: ``text`` holds a lone surrogate, or an allowed special is unknown.
         """
-        allowed = set(allowed_special)
-        if unknown := allowed - self.special_tokens.keys():
-            raise ValueError(
-                f"unknown special token(s) {sorted(unknown)}: this tokenizer has {list(self.special_tokens)}"
-            )
-        if not allowed:
-            return self._encode_ordinary(text)
-        # Longest first, so that "<|a|><|b|>" can itself be a special token.
-        longest_first = sorted(allowed, key=len, reverse=True)
         ids: list[int] = []
-        for part in regex.split(f"({'|'.join(map(regex.escape, longest_first))})", text):
-            ids += [self.special_tokens[part]] if part in allowed else self._encode_ordinary(part)
+        for i, part in enumerate(split_at_specials(text, allowed_special, self.special_tokens)):
+            ids += [self.special_tokens[part]] if i % 2 else self._encode_ordinary(part)
         return ids
 
     def _encode_ordinary(self, text: str) -> list[int]:

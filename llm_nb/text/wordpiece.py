@@ -10,12 +10,12 @@ The ids, segments, offsets and word ids are those of Hugging Face's fast tokeniz
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
 from llm_nb.text import wordpiece_files
+from llm_nb.text.specials import split_at_specials
 from llm_nb.text.wordpiece_basic import BasicTokenizer
 from llm_nb.text.wordpiece_encoding import (
     Batch,
@@ -113,18 +113,9 @@ class WordPiece:
             start, prefix = end, PREFIX
         return (ids, lengths) if start == len(word) else ([self.unk_id], [len(word)])
 
-    def _parts(self, text: str, allowed_special: Iterable[str]) -> list[str]:
-        """``text`` cut at the special tokens that are allowed; those at the odd places."""
-        allowed = sorted(set(allowed_special), key=len, reverse=True)  # longest first
-        if unknown := [token for token in allowed if token not in self.special_tokens]:
-            raise ValueError(
-                f"unknown special token(s) {unknown}: this tokenizer has {list(self.special_tokens)}"
-            )
-        return re.split(f"({'|'.join(map(re.escape, allowed))})", text) if allowed else [text]
-
     def _ids(self, text: str, allowed_special: Iterable[str]) -> list[int]:
         ids: list[int] = []
-        for i, part in enumerate(self._parts(text, allowed_special)):
+        for i, part in enumerate(split_at_specials(text, allowed_special, self.special_tokens)):
             if i % 2:
                 ids.append(self.special_tokens[part])
             else:
@@ -191,7 +182,7 @@ class WordPiece:
     def _located(self, text: str, allowed_special: Iterable[str]) -> list[LocatedPiece]:
         rows: list[LocatedPiece] = []
         begin = index = 0
-        for i, part in enumerate(self._parts(text, allowed_special)):
+        for i, part in enumerate(split_at_specials(text, allowed_special, self.special_tokens)):
             if i % 2:
                 rows.append((self.special_tokens[part], (begin, begin + len(part)), index))
                 index += 1
