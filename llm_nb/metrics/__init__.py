@@ -1,4 +1,4 @@
-"""How good a model is: of language, labels, spans, entities, translations, transcripts.
+"""How good a model is: of language, labels, spans, entities, words, translations, transcripts.
 
 What is right comes first everywhere, what a model says second: ``accuracy(gold, predicted)``.
 Scores are fractions from 0 to 1, but BLEU, chrF and SQuAD's two are in percent, as published.
@@ -19,6 +19,7 @@ from llm_nb.metrics.spans import (
     chinese_tokens,
     entities,
     entity_scores,
+    segmentation_scores,
     span_scores,
     squad_tokens,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "pearson",
     "perplexity",
     "rouge",
+    "segmentation_scores",
     "span_scores",
     "spearman",
     "squad_tokens",

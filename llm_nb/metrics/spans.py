@@ -1,4 +1,4 @@
-"""How well answers and names are found in a text: SQuAD's span scores, seqeval's entity F1."""
+"""How well spans are found in a text: SQuAD's answers, seqeval's entities, the bakeoff's words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from llm_nb.metrics.labels import Score, paired
@@ -118,6 +119,35 @@ def entity_scores(
     columns = list(zip(*by_type.values(), strict=True)) or [(0.0,)] * 3
     macro = Score(*(sum(column) / len(column) for column in columns))
     return EntityScores(micro, macro, by_type)
+
+
+def segmentation_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Score:
+    """Words found, as the bakeoff counts them (Sproat & Emerson 2003, section 3).
+
+    A word is right if both its boundaries are: precision is the share of right words among those
+    predicted, recall among those in ``gold``. Both arguments hold a list of words for each
+    sentence; white space is left out.
+
+    >>> segmentation_scores([["研究", "生命", "起源"]], [["研究生", "命", "起源"]]).recall
+    0.3333333333333333
+
+    Raises:
+        ValueError: nothing is there, or the two do not cut the same sentences.
+    """
+    paired(gold, predicted)
+    right = said = true = 0
+    for number, (words, guesses) in enumerate(zip(gold, predicted, strict=True)):
+        if "".join("".join(words).split()) != "".join("".join(guesses).split()):
+            raise ValueError(f"sentence {number} has other characters in gold than predicted")
+        a, b = _word_spans(words), _word_spans(guesses)
+        true, said, right = true + len(a), said + len(b), right + len(a & b)
+    return _counted(right, said, true)
+
+
+def _word_spans(words: Sequence[str]) -> set[tuple[int, int]]:
+    lengths = [len("".join(word.split())) for word in words]
+    ends = list(accumulate(lengths))
+    return {(end - length, end) for end, length in zip(ends, lengths, strict=True) if length}
 
 
 def _counted(right: int, said: int, true: int) -> Score:

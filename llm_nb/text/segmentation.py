@@ -1,4 +1,4 @@
-"""Chinese into words: by characters, by a dictionary, by jieba; and how to compare.
+"""Chinese into words: by characters, by a dictionary, by jieba.
 
 Chinese writes no spaces, so what a word is must be decided: 研究生命起源 is 研究 生命 起源 ("to study
 the origin of life"), though 研究生 ("graduate student") is a word too.
@@ -7,10 +7,10 @@ the origin of life"), though 研究生 ("graduate student") is a word too.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from llm_nb.text.normalise import split_words
 
@@ -129,55 +129,3 @@ class Jieba:
         if self._tagger is None:
             self._tagger = _quietly("jieba.posseg").POSTokenizer(self._tokenizer)
         return [(pair.word, pair.flag) for pair in self._tagger.lcut(text)]
-
-
-# -- comparing ------------------------------------------------------------------------------
-
-
-class SegmentationScores(NamedTuple):
-    """Shares from 0 to 1."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-def score_segmentation(
-    gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
-) -> SegmentationScores:
-    """Words found, as the bakeoff counts them (Sproat & Emerson 2003, section 3).
-
-    A word is right if both its boundaries are: precision is the share of right words among those
-    predicted, recall among those in ``gold``, over all sentences. White space is left out.
-
-    >>> score_segmentation([["研究", "生命", "起源"]], [["研究生", "命", "起源"]]).recall
-    0.3333333333333333
-
-    Raises:
-        ValueError: there is no word, or the two are not segmentations of the same sentences.
-    """
-    if len(gold) != len(predicted):
-        raise ValueError(f"{len(gold)} sentences in gold, {len(predicted)} predicted: give as many")
-    n_gold = n_predicted = right = 0
-    for number, (wanted, found) in enumerate(zip(gold, predicted, strict=True)):
-        spans, guesses = _spans(wanted), _spans(found)
-        if "".join("".join(wanted).split()) != "".join("".join(found).split()):
-            raise ValueError(f"sentence {number} has other characters in gold than predicted")
-        n_gold += len(spans)
-        n_predicted += len(guesses)
-        right += len(spans & guesses)
-    if not n_gold:
-        raise ValueError("no words to compare: the sentences are empty")
-    precision, recall = right / n_predicted, right / n_gold
-    f1 = 2 * right / (n_gold + n_predicted)
-    return SegmentationScores(precision, recall, f1)
-
-
-def _spans(words: Iterable[str]) -> set[tuple[int, int]]:
-    spans, at = set(), 0
-    for word in words:
-        bare = "".join(word.split())
-        if bare:
-            spans.add((at, at + len(bare)))
-        at += len(bare)
-    return spans

@@ -1,4 +1,4 @@
-"""Spans as SQuAD's script and entities as seqeval score them."""
+"""Spans as SQuAD's script, entities as seqeval, words as the bakeoff score them."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from llm_nb.metrics import (
     chinese_tokens,
     entities,
     entity_scores,
+    segmentation_scores,
     span_scores,
     squad_tokens,
 )
@@ -170,6 +171,17 @@ def test_thousands_of_random_tags_against_seqeval(seqeval, prefixes):
                 assert scores == pytest.approx(expected[:3])
 
 
+def test_words_as_the_bakeoff_counts_them():
+    gold = [["研究", "生命", "起源"], ["我", "爱", "北京"]]
+    assert segmentation_scores(gold, gold) == (1, 1, 1)
+    predicted = [["研究生", "命", "起源"], ["我", "爱", "北", "京"]]
+    # Right are 起源, 我 and 爱: three of seven predicted, three of six in gold.
+    assert segmentation_scores(gold, predicted) == pytest.approx((3 / 7, 3 / 6, 6 / 13))
+    assert segmentation_scores([["a", " ", "b c"]], [["a", "bc "]]) == (1, 1, 1)
+    assert segmentation_scores([["ab"]], [["a", "b"]]) == (0, 0, 0)
+    assert segmentation_scores([[]], [[" "]]) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -180,6 +192,8 @@ def test_thousands_of_random_tags_against_seqeval(seqeval, prefixes):
         (lambda: entity_scores([["O"]], []), "1 gold values but 0 predicted"),
         (lambda: entity_scores([], []), "both lists are empty"),
         (lambda: entity_scores([["O", "O"]], [["O"]]), "a sentence has 2 tags and 1 predictions"),
+        (lambda: segmentation_scores([["a"]], []), "1 gold values but 0 predicted"),
+        (lambda: segmentation_scores([["a"], ["b"]], [["a"], ["c"]]), "sentence 1 has other"),
         (lambda: entities(["X-PER"]), "'X-PER' is no tag"),
         (lambda: entities(["B"]), "'B' is no tag"),
         (lambda: entities(["PER"]), "'PER' is no tag"),
