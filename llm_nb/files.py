@@ -78,6 +78,14 @@ def move(new: Path, path: Path) -> None:
         _to_disk(path.parent)
 
 
+def remove_folder(path: str | Path) -> None:
+    """Delete a folder; whoever is killed meanwhile leaves no part of it under its name."""
+    path = Path(path)
+    gone = path.with_name(f"{_PREFIX}{path.name}")
+    os.replace(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def sweep(folder: str | Path) -> None:
     """Delete what killed writers left half-written in ``folder``; only while nobody writes there."""
     for path in Path(folder).glob(f"{_PREFIX}*"):

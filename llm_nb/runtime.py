@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 PROFILES = ("laptop", "gpu")
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 T = TypeVar("T")
 
@@ -41,17 +41,22 @@ class Run:
     @property
     def dtype(self) -> torch.dtype:
         """The torch type that belongs to ``precision``."""
-        return _PRECISIONS[self.precision]
+        return PRECISIONS[self.precision]
 
     def autocast(self) -> AbstractContextManager[object]:
         """A context in which matrix products run in ``precision``; nothing in fp32."""
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
+        return autocast(self.device, self.precision)
 
     def generator(self, offset: int = 0) -> torch.Generator:
         """A CPU generator seeded from this run, so that draws do not depend on cell order."""
         return torch.Generator().manual_seed(self.seed + offset)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """A context in which matrix products run in ``precision``; nothing in fp32."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=PRECISIONS[precision])
 
 
 def find_device(name: str | None = None) -> torch.device:

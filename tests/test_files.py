@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from llm_nb.files import scratch_folder, sweep, whole_folder, write_whole
+from llm_nb.files import remove_folder, scratch_folder, sweep, whole_folder, write_whole
 
 
 def test_a_file_is_written_and_replaced(tmp_path):
@@ -51,7 +51,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 import torch
 from safetensors.torch import save_file
-from llm_nb.files import scratch_folder, write_whole
+from llm_nb.files import remove_folder, scratch_folder, write_whole
 try:
     if sys.argv[2] == "text":
         write_whole(sys.argv[1], "x" * 10_000)
@@ -88,3 +88,10 @@ def test_what_a_killed_writer_left_is_swept(tmp_path):
 def test_a_place_that_is_not_there_is_named(tmp_path):
     with pytest.raises(OSError, match="nowhere"), scratch_folder(tmp_path / "nowhere" / "a"):
         pass
+
+
+def test_a_folder_is_removed(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("")
+    remove_folder(tmp_path / "a")
+    assert os.listdir(tmp_path) == []

@@ -1,5 +1,7 @@
-"""The trainer: optimiser, schedule and loop. It knows a model only through its loss."""
+"""The trainer: optimisers, schedules, loop, checkpoints. It knows a model only through its loss."""
 
-from llm_nb.training.trainer import History, TrainConfig, Trainer
+from llm_nb.training.config import TrainConfig
+from llm_nb.training.history import History
+from llm_nb.training.trainer import Trainer
 
 __all__ = ["History", "TrainConfig", "Trainer"]
