@@ -34,7 +34,7 @@ def sinusoids(n_positions: int, d_model: int) -> Tensor:
         raise ValueError(
             f"d_model is {d_model}: sines and cosines come in pairs, choose an even width"
         )
-    # In float64: at position 5000 a float32 angle is already wrong in the fourth decimal.
+    # In float64: with float32 angles, 5001 positions of width 512 are off by up to 4e-4.
     pairs = torch.arange(0, d_model, 2, dtype=torch.float64)  # (C / 2,)
     rates = torch.exp(pairs * (-math.log(10000.0) / d_model))
     angles = torch.arange(n_positions, dtype=torch.float64)[:, None] * rates  # (T, C / 2)

@@ -45,7 +45,10 @@ def forward_maximum_matching(text: str, words: Collection[str]) -> list[str]:
 
 
 def backward_maximum_matching(text: str, words: Collection[str]) -> list[str]:
-    """The same from right to left, which errs less often in Chinese.
+    """The same from right to left.
+
+    With jieba's words, the two differ in 1,909 of the 20,133 Chinese sentences of Tatoeba. jieba's
+    most probable path is the backward one in 1,000 of those, the forward one in 732.
 
     >>> backward_maximum_matching("研究生命起源", {"研究", "研究生", "生命", "起源"})
     ['研究', '生命', '起源']
