@@ -18,13 +18,17 @@ from llm_nb.models.inference import (
 CONFIG = GPT2Config(vocab_size=61, context=32, d_model=16, n_layers=2, n_heads=2)
 
 
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
+def random_model(seed):
+    torch.manual_seed(seed)
     model = GPT2(CONFIG)
     for weight in model.parameters():
         nn.init.normal_(weight, std=0.3)
     return model.eval()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return random_model(0)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -55,14 +59,18 @@ def test_the_fast_model_writes_the_same(model, rows):
     assert torch.equal(*beams)
 
 
-def test_int8_is_near_and_a_quarter_of_the_size(model):
-    fast = FastGPT2(model, rows=4, int8=True)
-    ids = torch.randint(61, (4, 9))
-    with torch.no_grad():
-        small, whole = fast(ids)[:, 0], model(ids)[:, -1]
-    distance = (small.log_softmax(-1) - whole.log_softmax(-1)).abs().mean()
-    assert 0 < distance < 0.2 * whole.log_softmax(-1).std()
-    assert torch.corrcoef(torch.stack([small.flatten(), whole.flatten()]))[0, 1] > 0.98
+def test_int8_is_near_and_a_quarter_of_the_size():
+    distances = []
+    for seed in range(20):
+        model = random_model(seed)
+        fast = FastGPT2(model, rows=4, int8=True)
+        ids = torch.randint(61, (4, 9))
+        with torch.no_grad():
+            small, whole = fast(ids)[:, 0].log_softmax(-1), model(ids)[:, -1].log_softmax(-1)
+        distances.append(float((small - whole).abs().mean() / whole.std()))
+    # Over 50 such groups of seeds the mean was 0.0113 to 0.0143; with weights of 6 bits, 0.024 up.
+    assert 0 < sum(distances) / 20 < 0.016
+    assert torch.ops.quantized.linear_unpack(fast.head.packed)[0].element_size() == 1
 
 
 def test_the_model_itself_stays_as_it_was(model):
