@@ -49,11 +49,13 @@ def close(actual, expected):
 
 @BACKENDS
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("model_class", [BertForMaskedLM, BertForTokenClassification])
 @torch.no_grad()
-def test_masked_words(seed, backend, tmp_path):
-    theirs, ours, config = pair(BertForMaskedLM, "BertForMaskedLM", seed, tmp_path)
+def test_words_and_token_classes(model_class, seed, backend, tmp_path):
+    theirs, ours, config = pair(model_class, model_class.__name__, seed, tmp_path)
     ids, mask, segments = random_batch(config, seed)
-    labels = token_labels(config.vocab_size, mask, seed)
+    sizes = {BertForMaskedLM: config.vocab_size, BertForTokenClassification: len(config.labels)}
+    labels = token_labels(sizes[model_class], mask, seed)
     expected = theirs(ids, mask, segments, labels=labels)
     real = mask.bool()
     close(ours(ids, mask, segments, backend)[real], expected.logits[real])
@@ -105,20 +107,6 @@ def test_sequence_classes_and_regression(seed, backend, tmp_path):
 
 def test_the_configurations_of_that_test_hold_both_kinds():
     assert {len(random_config(seed).labels) == 1 for seed in range(10)} == {True, False}
-
-
-@BACKENDS
-@pytest.mark.parametrize("seed", SEEDS)
-@torch.no_grad()
-def test_token_classes(seed, backend, tmp_path):
-    name = "BertForTokenClassification"
-    theirs, ours, config = pair(BertForTokenClassification, name, seed, tmp_path)
-    ids, mask, segments = random_batch(config, seed)
-    labels = token_labels(len(config.labels), mask, seed)
-    expected = theirs(ids, mask, segments, labels=labels)
-    real = mask.bool()
-    close(ours(ids, mask, segments, backend)[real], expected.logits[real])
-    close(ours.loss(BertBatch(ids, labels, mask, segments)), expected.loss)
 
 
 @BACKENDS

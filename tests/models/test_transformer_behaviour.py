@@ -6,46 +6,11 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.testing import assert_close
 
 from llm_nb.generation import generate
 from llm_nb.models.transformer import Transformer, TransformerConfig
-
-SMALL = TransformerConfig(
-    source_vocab_size=31,
-    target_vocab_size=31,
-    context=24,
-    d_model=12,
-    d_ff=20,
-    n_heads=3,
-    n_encoder_layers=2,
-    n_decoder_layers=3,
-)
-BACKENDS = ["sdpa", "reference"]
-
-
-def build(config, seed=0):
-    """A model in evaluation mode whose every weight is random, gains and biases too."""
-    torch.manual_seed(seed)
-    model = Transformer(config).eval()
-    for weight in model.parameters():
-        nn.init.normal_(weight, std=0.4)
-    return model
-
-
-def batch_of(config, B=3, S=9, T=7, seed=0):
-    """Ids with uneven padding on the right; the first row has none."""
-    generator = torch.Generator().manual_seed(seed)
-    rows = []
-    for size, vocab in ((S, config.source_vocab_size), (T, config.target_vocab_size)):
-        ids = torch.randint(vocab - 1, (B, size), generator=generator)
-        ids += ids >= config.pad  # every id but the padding
-        for b in range(1, B):
-            ids[b, size - 2 * b :] = config.pad
-        rows.append(ids)
-    return tuple(rows)
-
+from tests.models.test_transformer import BACKENDS, SMALL, batch_of, build
 
 # -- vectors, initialisation, loss --------------------------------------------------------------
 
