@@ -1,7 +1,8 @@
 """``llm-nb train``: train a GPT-2 on a corpus and write a folder that anything can load.
 
 The folder holds config.json, model.safetensors and tokenizer.json in the Hugging Face
-formats, and training.json: the command, the data, the seed, and the figures they gave.
+formats, training.json (the command, the data, the seed, and the figures they gave), and the
+checkpoints, from which ``--resume`` goes on.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 
 import torch
 
-from llm_nb.data.batches import consecutive_windows, random_windows, token_stream
+from llm_nb.data.batches import consecutive_windows, token_stream
 from llm_nb.data.corpora import CORPORA, load_corpus
+from llm_nb.data.feeds import Feed, RandomWindows
+from llm_nb.files import write_whole
 from llm_nb.metrics import bits_per_byte, total_bits
 from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.models.pretrained import save_pretrained
@@ -59,6 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--seed", type=int, default=0, help="of weights and batches")
     add("--threads", type=int, default=None, help="CPU threads; default: torch's choice")
     add("--store", choices=("fp32", "fp16"), default="fp16", help="type of the saved weights")
+    add("--resume", action="store_true", help="go on from the last checkpoint in --out")
     parser.set_defaults(run=run)
 
 
@@ -93,13 +97,24 @@ def run(args: argparse.Namespace) -> int:
 
     trainer = Trainer(
         model,
-        random_windows(train_ids, args.context, args.batch_size, where.generator()),
-        TrainConfig(args.steps, args.lr, args.warmup, eval_every=args.eval_every),
+        Feed(RandomWindows(train_ids, args.context, args.batch_size, args.seed)),
+        TrainConfig(
+            steps=args.steps,
+            lr=args.lr,
+            warmup=args.warmup,
+            eval_every=args.eval_every,
+            save_every=args.eval_every,
+            precision=where.precision,
+        ),
         evaluate,
-        where.autocast,
-        fp16=where.precision == "fp16",
+        folder=args.out / "checkpoints",
     )
+    if args.resume and (done := trainer.resume()):
+        print(f"going on after step {done}")
     history = trainer.fit()
+    if history.interrupted:
+        print(f"saved at step {trainer.step}: the same command with --resume goes on")
+        return 130
 
     dtype = torch.float16 if args.store == "fp16" else torch.float32
     save_pretrained(model, args.out, dtype)
@@ -119,13 +134,12 @@ def run(args: argparse.Namespace) -> int:
         "steps": len(history.loss),
         "tokens_seen": history.tokens,
         "seconds": round(history.seconds, 1),
-        "interrupted": history.interrupted,
         "val_bits_per_byte": round(evaluate(), 5),
         "val": [[s, round(t, 1), round(v, 5)] for s, t, v in history.val],
         "loss": [round(value, 4) for value in history.smoothed_loss(20)],
     }
     lines = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in figures.items())
-    (args.out / "training.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+    write_whole(args.out / "training.json", f"{{\n{lines}\n}}\n")
     print(
         f"wrote {args.out}: {figures['val_bits_per_byte']} bits per byte after {history.seconds / 60:.0f} min"
     )

@@ -27,23 +27,6 @@ def token_stream(
     return np.asarray(ids, dtype=np.int32)
 
 
-def random_windows(
-    ids: Ids, context: int, batch_size: int, generator: torch.Generator
-) -> Iterator[Batch]:
-    """Endless batches (x, y), each (B, T): windows from random places, y is x one token on.
-
-    Raises:
-        ValueError: the text is shorter than one window.
-    """
-    _check_length(ids, context)
-    stream = torch.from_numpy(ids.astype(np.int64))
-    offsets = torch.arange(context + 1)
-    while True:
-        starts = torch.randint(len(ids) - context, (batch_size, 1), generator=generator)
-        windows = stream[starts + offsets]  # (B, T + 1)
-        yield windows[:, :-1], windows[:, 1:]
-
-
 def parallel_streams(ids: Ids, context: int, batch_size: int) -> Iterator[Batch]:
     """Endless batches (x, y), each (B, T), in which row b goes on where row b ended before.
 
@@ -75,7 +58,7 @@ def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Bat
 
     The last window is filled up with targets of −100, which count in no loss.
     """
-    _check_length(ids, 1)
+    check_length(ids, 1)
     n_windows = -(-(len(ids) - 1) // context)
     x = torch.zeros(n_windows * context, dtype=torch.long)
     y = torch.full((n_windows * context,), IGNORE)
@@ -88,7 +71,8 @@ def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Bat
     )
 
 
-def _check_length(ids: Ids, context: int) -> None:
+def check_length(ids: Ids, context: int) -> None:
+    """Raise ValueError unless the text holds one window of ``context`` and its last target."""
     if len(ids) <= context:
         raise ValueError(
             f"the text has {len(ids)} tokens, shorter than one window of {context} and its last target: "

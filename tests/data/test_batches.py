@@ -11,7 +11,6 @@ from llm_nb.data.batches import (  # noqa: E402
     IGNORE,
     consecutive_windows,
     parallel_streams,
-    random_windows,
     token_stream,
 )
 
@@ -25,22 +24,6 @@ def test_documents_are_separated():
         token_stream(lambda text: [], [""], 0)
 
 
-def test_random_windows_are_shifted_by_one_and_repeatable():
-    def draw():
-        return next(random_windows(IDS, 10, 4, torch.Generator().manual_seed(3)))
-
-    x, y = draw()
-    assert x.shape == y.shape == (4, 10)
-    assert torch.equal(y, x + 1)
-    assert torch.equal(x, draw()[0])
-
-
-def test_random_windows_reach_both_ends():
-    batches = random_windows(IDS[:12], 10, 64, torch.Generator().manual_seed(0))
-    x, y = next(batches)
-    assert (int(x.min()), int(y.max())) == (0, 11)
-
-
 @pytest.mark.parametrize("context", [1, 7, 102, 200])
 def test_consecutive_windows_have_every_target_once(context):
     targets = torch.cat([y.flatten() for _, y in consecutive_windows(IDS, context, 3)])
@@ -48,8 +31,6 @@ def test_consecutive_windows_have_every_target_once(context):
 
 
 def test_text_shorter_than_the_context_is_refused():
-    with pytest.raises(ValueError, match="103 tokens, shorter than one window of 103"):
-        next(random_windows(IDS, 103, 4, torch.Generator()))
     with pytest.raises(ValueError, match="shorter"):
         next(consecutive_windows(IDS[:1], 8, 4))
 

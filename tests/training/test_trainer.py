@@ -1,4 +1,4 @@
-"""The loop, its schedule and its optimiser."""
+"""The loop: learning, accumulation, clipping, errors, early stopping."""
 
 import itertools
 import math
@@ -9,7 +9,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from llm_nb.training import TrainConfig, Trainer
-from llm_nb.training.optim import adamw, warmup_cosine
+from llm_nb.training.optim import adamw, sgd
+from llm_nb.training.schedules import factor
 
 
 class Bigram(nn.Module):
@@ -47,33 +48,55 @@ def test_learns_what_can_be_learned_and_keeps_the_history(monkeypatch, capsys):
     assert [(step, value) for step, _, value in history.val] == [(10, 0), (20, 1), (25, 2)]
     assert (history.tokens, len(history.lr), len(history.grad_norm)) == (25 * 20, 25, 25)
     assert history.tokens_per_second > 0
+    assert history.best == (10, 0)
     assert not model.training
     assert capsys.readouterr() == ("", "")  # no bar where output is stored
 
 
 def test_accumulation_weighs_every_target_the_same():
-    """Two uneven micro-batches make the same step as one batch of all their targets."""
+    """Uneven micro-batches, one with no target, make the same step as one batch of all."""
     x = torch.tensor([[0, 1, 2, 3]])
     full = (x, torch.tensor([[1, 2, 3, 4]]))
     short = (x, torch.tensor([[2, -100, -100, -100]]))
+    empty = (x, torch.full((1, 4), -100))
     both = (torch.cat([full[0], short[0]]), torch.cat([full[1], short[1]]))
     results = []
-    for batches, accumulate in ((itertools.cycle([full, short]), 2), (itertools.repeat(both), 1)):
+    for batches, accumulate in (([full, short, empty], 3), ([both], 1)):
         model = Bigram()
-        trainer = Trainer(model, batches, TrainConfig(1, lr=0.1, warmup=1, accumulate=accumulate))
-        results.append((model.table.weight.clone(), trainer.fit().loss, trainer.history.grad_norm))
+        config = TrainConfig(1, lr=0.1, warmup=1, accumulate=accumulate)
+        history = Trainer(model, itertools.cycle(batches), config).fit()
+        results.append((model.table.weight.detach().clone(), history.loss, history.grad_norm))
     assert_close(results[0], results[1])
 
 
-def test_a_nan_loss_stops_before_it_touches_the_weights():
+def test_a_model_may_count_its_targets_itself():
     model = Bigram()
-    bad = iter([next(cycle()), next(cycle())])
-    trainer = Trainer(model, bad, TrainConfig(2, lr=0.1))
-    trainer._step(0)
+    model.n_targets = lambda batch: 7
+    assert Trainer(model, cycle(), TrainConfig(2, lr=0.1)).fit().tokens == 14
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_names_the_batch_and_moves_no_weight(value):
+    model = Bigram()
+    trainer = Trainer(model, cycle(), TrainConfig(2, lr=0.1, accumulate=2))
+    trainer.train_step(0)
     before = model.table.weight.clone()
-    model.loss = lambda batch: model.table.weight.sum() * math.nan
-    with pytest.raises(FloatingPointError, match="nan at step 1"):
-        trainer._step(1)
+    right = model.loss(next(cycle()))
+    losses = iter([right, model.table.weight.sum() * 0 + value])
+    trainer.train_step.loss = lambda batch: next(losses)
+    with pytest.raises(FloatingPointError, match=f"{value} at step 1, in batch 3 of the data"):
+        trainer.train_step(1)
+    assert torch.equal(model.table.weight, before)
+    assert model.table.weight.grad is None
+
+
+def test_a_gradient_that_is_no_number_moves_no_weight():
+    model = Bigram()
+    trainer = Trainer(model, cycle(), TrainConfig(1, lr=0.1))
+    trainer.train_step.loss = lambda batch: model.table.weight.sum().mul(0).sqrt()
+    before = model.table.weight.clone()
+    with pytest.raises(FloatingPointError, match="the gradient is nan at step 0"):
+        trainer.fit()
     assert torch.equal(model.table.weight, before)
 
 
@@ -95,29 +118,90 @@ def test_gradients_are_clipped():
     assert trainer.optimizer.state[model.table.weight]["exp_avg"].norm() <= 1.01e-13
 
 
-def test_only_matrices_decay():
+def test_evaluation_leaves_the_random_generators_alone():
+    def losses(evaluate):
+        torch.manual_seed(0)
+        model = nn.Sequential(Bigram(), nn.Dropout(0.5))
+        model.loss = lambda batch: nn.functional.cross_entropy(
+            model(batch[0]).flatten(0, 1), batch[1].flatten()
+        )
+        config = TrainConfig(8, lr=0.1, eval_every=2)
+        return Trainer(model, cycle(), config, evaluate).fit().loss
+
+    assert losses(lambda: float(torch.rand(()))) == losses(None)
+
+
+def test_early_stopping():
+    values = iter([3.0, 2.0, 2.5, 2.1, 0.0])
+    config = TrainConfig(50, lr=0.1, eval_every=1, patience=2)
+    history = Trainer(Bigram(), cycle(), config, lambda: next(values)).fit()
+    assert history.stopped_early
+    assert (len(history.loss), history.best) == (4, (2, 2.0))
+
+
+def test_half_precision_skips_steps_that_overflow():
+    model = Bigram()
+    config = TrainConfig(4, lr=0.1, warmup=1, precision="fp16")
+    trainer = Trainer(model, cycle(), config)
+    before = model.table.weight.detach().clone()
+    plain, calls = trainer.train_step.loss, itertools.count()
+    trainer.train_step.loss = lambda batch: plain(batch) * (1e38 if next(calls) == 0 else 1)
+    result = trainer.train_step(0)
+    assert result.skipped
+    assert torch.equal(model.table.weight, before)
+    assert not trainer.train_step(1).skipped
+    assert not torch.equal(model.table.weight, before)
+
+
+def test_bfloat16_is_near_single_precision():
+    losses = [
+        Trainer(Bigram(), cycle(), TrainConfig(5, lr=0.1, warmup=1, precision=p)).fit().loss
+        for p in ("fp32", "bf16")
+    ]
+    assert_close(losses[0], losses[1], rtol=0, atol=2e-2)
+
+
+@pytest.mark.parametrize("make", [adamw, sgd])
+def test_only_matrices_decay(make):
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
-    decayed, kept = adamw(model, 1e-3, weight_decay=0.3).param_groups
+    decayed, kept = make(model, 1e-3, weight_decay=0.3).param_groups
     assert [tuple(p.shape) for p in decayed["params"]] == [(4, 3)]
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.3, 0.0)
     assert len(kept["params"]) == 3
 
 
-def test_the_schedule_climbs_then_falls_to_its_floor():
-    factors = [warmup_cosine(s, 100, 10, floor=0.1) for s in range(100)]
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_the_schedule_climbs_then_falls_to_its_end(schedule):
+    factors = [factor(schedule, s, 100, 10, final=0.1) for s in range(100)]
     assert factors[0] == 0.1
     assert factors[9] == factors[10] == 1.0
     assert factors == sorted(factors[:10]) + sorted(factors[10:], reverse=True)
-    assert 0.1 <= factors[-1] < 0.11
+    assert 0.1 <= factors[-1] < 0.12
 
 
-@pytest.mark.parametrize("field", ["steps", "accumulate", "eval_every"])
-def test_counts_must_be_positive(field):
-    with pytest.raises(ValueError, match=f"{field} is 0"):
-        TrainConfig(**({"steps": 1} | {field: 0}))
+def test_a_constant_schedule_stays():
+    assert [factor("constant", s, 4, 2) for s in range(4)] == [0.5, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("steps", 0), ("accumulate", 0), ("eval_every", 0), ("lr", 0), ("warmup", -1)],
+        *[("final", 2), ("betas", (1, 0)), ("schedule", "square"), ("optimizer", "adam")],
+        ("precision", "fp8"),
+    ],
+)
+def test_wrong_settings_are_named(name, value):
+    with pytest.raises(ValueError, match=f"{name} (is|are) "):
+        TrainConfig(**({"steps": 1} | {name: value}))
 
 
 def test_a_step_without_targets_is_refused():
     x = torch.zeros(1, 3, dtype=torch.long)
     with pytest.raises(ValueError, match="no target"):
         Trainer(Bigram(), itertools.repeat((x, x - 100)), TrainConfig(1)).fit()
+
+
+def test_checkpoints_need_batches_that_know_their_place(tmp_path):
+    with pytest.raises(ValueError, match="give a Feed"):
+        Trainer(Bigram(), cycle(), TrainConfig(1), folder=tmp_path)
