@@ -14,15 +14,28 @@ from importlib.metadata import version
 
 COMMANDS = {  # name: (module, one line of help)
     "address": ("llm_nb.address", "show, set or check the repository's address"),
-    "train": ("llm_nb.commands.train", "train a GPT-2 on a corpus and save it"),
+    "train": ("llm_nb.commands.train", "train a language model and save it"),
+    "tokenize": ("llm_nb.commands.tokenize", "turn text into tokens, once for many runs"),
+    "export": ("llm_nb.commands.export", "write a checkpoint in the Hugging Face format"),
     "generate": ("llm_nb.commands.generate", "continue a prompt with a trained GPT-2"),
 }
+
+EPILOG = """\
+examples:
+  llm-nb train --list                       what can be trained, what it needs, what it gave
+  llm-nb train gpt2-tiny --out tiny         train a small GPT-2, a minute on a laptop
+  llm-nb generate "def main(" --model tiny  let it write
+  llm-nb COMMAND --help                     how a command is used
+"""
 
 
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """The parser: `chosen`'s options in full, the other commands by name only."""
     parser = argparse.ArgumentParser(
-        prog="llm-nb", description="The command line of LLM Notebooks."
+        prog="llm-nb",
+        description="The command line of LLM Notebooks.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"llm-nb {version('llm-nb')}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
@@ -35,15 +48,19 @@ def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; bad input is one line on stderr and 2."""
+    """Run one command and return its exit status; what stops it is one line on stderr and 2."""
     argv = sys.argv[1:] if argv is None else list(argv)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     try:
         args = build_parser(chosen).parse_args(argv)
+        args.argv = argv
         return int(args.run(args))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"llm-nb: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("llm-nb: stopped", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -1,146 +1,130 @@
-"""``llm-nb train``: train a GPT-2 on a corpus and write a folder that anything can load.
-
-The folder holds config.json, model.safetensors and tokenizer.json in the Hugging Face
-formats, training.json (the command, the data, the seed, and the figures they gave), and the
-checkpoints, from which ``--resume`` goes on.
-"""
+"""``llm-nb train``: a run described by a preset or a TOML file."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sys
-from dataclasses import asdict
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from llm_nb.commands import presets
 
-from llm_nb.data.batches import consecutive_windows, token_stream
-from llm_nb.data.corpora import CORPORA, load_corpus
-from llm_nb.data.feeds import Feed, RandomWindows
-from llm_nb.files import write_whole
-from llm_nb.metrics import bits_per_byte, total_bits
-from llm_nb.models.gpt2 import GPT2, GPT2Config
-from llm_nb.models.pretrained import save_pretrained
-from llm_nb.runtime import start
-from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
-from llm_nb.training import TrainConfig, Trainer
+if TYPE_CHECKING:
+    from llm_nb.commands.settings import Settings
+
+DESCRIPTION = """\
+Train a language model as a preset or a TOML file describes it.
+
+What happens: a tokenizer is trained on the text and the text is turned into tokens (unless they
+were prepared by `llm-nb tokenize`); the model trains, printing one line at each evaluation on text
+held out; checkpoints are written as it goes. Ctrl-C saves and ends; --resume goes on exactly.
+
+What is written into the folder given by --out:
+  run.toml             every setting of the run; `llm-nb train FOLDER/run.toml` repeats it
+  tokens/              the text as tokens
+  checkpoints/         the last few, and the best
+and at the end
+  config.json, model.safetensors, tokenizer.json
+                       the model; a GPT-2 in the Hugging Face format
+  training.json        the figures: bits per byte at each evaluation, losses, time
+"""
+
+EPILOG = """\
+examples:
+  llm-nb train gpt2-tiny --out tiny
+      then: llm-nb generate "def main(" --model tiny
+  llm-nb train gpt2-tiny --out story --set data.corpus=story.txt --set train.steps=300
+      the same model on your text, with three hundred steps
+  llm-nb train --resume --out story
+      go on where it was stopped or killed
+  torchrun --nproc-per-node 8 -m llm_nb train gpt2-124m --out gpt2 --set data.tokens=tokens
+      the same command on 8 GPUs; each batch is divided among them
+
+a file of your own has four tables:
+  [model]  kind = "gpt2", "lstm", "gru" or "rnn"; vocab_size, context, d_model, n_layers …
+  [data]   corpus = "standard-library", "language-reference" or a path of text, or
+           tokens = a folder that `llm-nb tokenize` wrote; batch_size, workers …
+  [train]  steps, lr, schedule, warmup, weight_decay, accumulate, precision, eval_every,
+           save_every, patience …
+  [run]    seed, threads, store, strategy, tensorboard
+
+presets:
+"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register ``train`` and its options."""
     parser = subparsers.add_parser(
         "train",
-        help="train a GPT-2 and save it",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        help="train a language model and save it",
+        description=DESCRIPTION,
+        epilog=EPILOG + presets.listing(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--corpus",
-        default="standard-library",
-        help=f"{', '.join(CORPORA)}, or a text file or folder",
-    )
-    add("--out", type=Path, required=True, help="the folder to write")
-    add("--vocab-size", type=int, default=4096, help="ids of the tokenizer, which is trained first")
-    add("--context", type=int, default=256, help="longest sequence, in tokens")
-    add("--d-model", type=int, default=192, help="width")
-    add("--layers", type=int, default=6, help="blocks")
-    add("--heads", type=int, default=6, help="attention heads a block")
-    add("--dropout", type=float, default=0.0, help="share of activations dropped")
-    add("--steps", type=int, default=3600, help="optimiser steps")
-    add("--batch-size", type=int, default=8, help="windows a step")
-    add("--lr", type=float, default=2e-3, help="peak learning rate")
-    add("--warmup", type=int, default=100, help="steps until the peak")
-    add(
-        "--eval-every",
-        type=int,
-        default=200,
-        help="steps between evaluations on the validation text",
-    )
-    add("--seed", type=int, default=0, help="of weights and batches")
-    add("--threads", type=int, default=None, help="CPU threads; default: torch's choice")
-    add("--store", choices=("fp32", "fp16"), default="fp16", help="type of the saved weights")
-    add("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    add("what", nargs="?", metavar="PRESET or FILE.toml", help="what to train; see below")
+    add("--out", type=Path, help="the folder to write")
+    add("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="change a setting")
+    add("--resume", action="store_true", help="go on from the last checkpoint of --out")
+    add("--list", action="store_true", help="list the presets and end")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, evaluate what was saved, write the folder."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    where = start("train", seed=args.seed)
-    config = GPT2Config(
-        args.vocab_size, args.context, args.d_model, args.layers, args.heads, args.dropout
-    )
-    corpus = load_corpus(args.corpus)
-    print(corpus)
-    args.out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written fails now
-    tokenizer = ByteLevelBPE.train(corpus.train, args.vocab_size, [END_OF_TEXT])
-    if tokenizer.vocab_size < args.vocab_size:
+    """Settle the settings, then train."""
+    if args.list:
+        print(presets.listing())
+        return 0
+    tables = presets.read(args.what) if args.what else None
+    if tables is None and not args.resume:
+        raise ValueError("say what to train: a preset (`llm-nb train --list`) or a TOML file")
+    from llm_nb.commands.settings import Settings
+    from llm_nb.commands.training_run import RECORD, train
+
+    given = Settings.of(presets.override(tables, args.set)) if tables is not None else None
+    out = args.out or (Path(given.run.out) if given is not None and given.run.out else None)
+    if out is None:
+        raise ValueError("say where to write it: --out FOLDER")
+    if args.resume:
+        settings = _recorded(out, given, args.set)
+        if (out / RECORD).exists():
+            print(f"{out} is complete: its figures are in {out / RECORD}")
+            return 0
+    else:
+        assert given is not None
+        settings = given
+        _check_new(out)
+    return train(settings, out, shlex.join(["llm-nb", *args.argv]), args.resume)
+
+
+def _check_new(out: Path) -> None:
+    """Refuse a folder that has a run or a model."""
+    from llm_nb.commands.training_run import CHECKPOINTS, RECORD
+    from llm_nb.training.checkpoints import Checkpoints
+
+    if (out / RECORD).exists() or (out / "config.json").exists():
+        raise ValueError(f"{out} has a trained model already: choose another --out, or delete it")
+    if Checkpoints(out / CHECKPOINTS).steps():
         raise ValueError(
-            f"the corpus has merges for {tokenizer.vocab_size} ids only: use --vocab-size {tokenizer.vocab_size}"
+            f"{out} has a run that is not complete: go on with `llm-nb train --resume --out {out}`, "
+            "choose another --out, or delete it"
         )
-    end = tokenizer.special_tokens[END_OF_TEXT]
-    train_ids = token_stream(tokenizer.encode, corpus.train, end)
-    val_ids = token_stream(tokenizer.encode, corpus.validation, end)
-    n_bytes = corpus.n_bytes("validation")
 
-    model = GPT2(config).to(where.device)
 
-    def evaluate() -> float:
-        windows = consecutive_windows(val_ids, args.context, 32)
-        value = bits_per_byte(total_bits(model, windows, where.device, where.autocast()), n_bytes)
-        print(f"step {len(trainer.history.loss)}: {value:.4f} bits per byte", flush=True)
-        return value
+def _recorded(out: Path, given: Settings | None, changes: list[str]) -> Settings:
+    """The settings that the run in ``out`` began with, and of those given what may change."""
+    from llm_nb.commands.settings import Settings, differences
+    from llm_nb.commands.training_run import RUN
 
-    trainer = Trainer(
-        model,
-        Feed(RandomWindows(train_ids, args.context, args.batch_size, args.seed)),
-        TrainConfig(
-            steps=args.steps,
-            lr=args.lr,
-            warmup=args.warmup,
-            eval_every=args.eval_every,
-            save_every=args.eval_every,
-            precision=where.precision,
-        ),
-        evaluate,
-        folder=args.out / "checkpoints",
-    )
-    if args.resume and (done := trainer.resume()):
-        print(f"going on after step {done}")
-    history = trainer.fit()
-    if history.interrupted:
-        print(f"saved at step {trainer.step}: the same command with --resume goes on")
-        return 130
-
-    dtype = torch.float16 if args.store == "fp16" else torch.float32
-    save_pretrained(model, args.out, dtype)
-    tokenizer.save(args.out / "tokenizer.json")
-    with torch.no_grad():  # judge what was saved, not what was in memory
-        for weight in model.parameters():
-            weight.copy_(weight.to(dtype))
-    figures = {
-        "command": "llm-nb " + " ".join(sys.argv[1:]),
-        "corpus": str(corpus),
-        "python": platform.python_version(),
-        "torch": torch.__version__.split("+")[0],
-        "seed": args.seed,
-        "config": asdict(config),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "train_tokens": len(train_ids),
-        "steps": len(history.loss),
-        "tokens_seen": history.tokens,
-        "seconds": round(history.seconds, 1),
-        "val_bits_per_byte": round(evaluate(), 5),
-        "val": [[s, round(t, 1), round(v, 5)] for s, t, v in history.val],
-        "loss": [round(value, 4) for value in history.smoothed_loss(20)],
-    }
-    lines = ",\n".join(f" {json.dumps(k)}: {json.dumps(v)}" for k, v in figures.items())
-    write_whole(args.out / "training.json", f"{{\n{lines}\n}}\n")
-    print(
-        f"wrote {args.out}: {figures['val_bits_per_byte']} bits per byte after {history.seconds / 60:.0f} min"
-    )
-    return 0
+    if not (out / RUN).is_file():
+        raise ValueError(f"{out} has no {RUN}, so no run to go on with: leave out --resume")
+    tables = presets.read(str(out / RUN))
+    old = Settings.of(tables)
+    new = given or Settings.of(presets.override(tables, changes))
+    new = new.on(old.train.precision)
+    if changed := differences(old, new):
+        raise ValueError(
+            f"the run in {out} began with other settings ({changed}): set them back, "
+            "or start a new run in another folder"
+        )
+    return new

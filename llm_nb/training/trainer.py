@@ -101,7 +101,8 @@ class Trainer:
                     self.step += 1
                     self._record(result, time.perf_counter() - started)
                     progress.after_step()
-                    if self._after_step(result.stop):
+                    alone = self.world.size == 1  # else all must stop after the same step
+                    if self._after_step(result.stop or (alone and interrupts.asked)):
                         break
         except KeyboardInterrupt:  # a second one, or not from a signal: the step may be torn
             self.history.interrupted = True

@@ -1,0 +1,62 @@
+"""Trains a small GPT-2 with dropout up to its last step, from the last checkpoint if there is one.
+
+Arguments: folder, precision, optimiser, and a step at which to end with SIGINT to itself (0: none).
+"""
+
+import os
+import signal
+import sys
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from llm_nb.data.feeds import Feed, RandomWindows
+from llm_nb.models.gpt2 import GPT2, GPT2Config
+from llm_nb.training import TrainConfig, Trainer
+from llm_nb.training.world import join
+
+STEPS = 8
+
+
+def trainer(folder, precision="fp32", optimizer="adamw", wide=16, world=None, **settings):
+    """The run that the tests break off and go on with."""
+    torch.manual_seed(0)
+    model = GPT2(GPT2Config(20, 8, wide, 2, 2, settings.pop("dropout", 0.1)))
+    ids = np.random.default_rng(0).integers(0, 20, 500).astype(np.int32)
+    plan = {"lr": 1e-2, "warmup": 2, "eval_every": 4, "save_every": 1, "accumulate": 2}
+    config = TrainConfig(STEPS, precision=precision, optimizer=optimizer, **(plan | settings))
+    extra = {"world": world} if world is not None else {}
+    feed = Feed(RandomWindows(ids, 8, 4, seed=1))
+    return Trainer(model, feed, config, lambda: float(torch.rand(())), folder=folder, **extra)
+
+
+if __name__ == "__main__":
+    folder, precision, optimizer, stop, strategy = sys.argv[1:6]
+    torch.set_num_threads(1)
+    with join(strategy) as world:
+        run = trainer(
+            folder,
+            precision,
+            optimizer,
+            world=world,
+            wide=int(os.environ.get("WIDE", 16)),
+            dropout=float(os.environ.get("DROPOUT", 0.1)),
+        )
+        if int(stop):
+            inner, sent = run.train_step.loss, []
+
+            def loss(batch):
+                if run.step + 1 == int(stop) and not sent:
+                    sent.append(True)
+                    os.kill(os.getpid(), signal.SIGINT)
+                return inner(batch)
+
+            run.train_step.loss = loss
+        run.resume()
+        history = run.fit()
+        if world.main:
+            print(run.step, history.interrupted, flush=True)
+            values = {k: torch.tensor(getattr(history, k)) for k in ("loss", "grad_norm", "lr")}
+            values["val"] = torch.tensor([(s, v) for s, _, v in history.val])
+            save_file(values, f"{folder}/history-{run.step}.safetensors")

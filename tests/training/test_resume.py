@@ -1,0 +1,191 @@
+"""A run that was broken off ends as if it had not been: bit for bit, in a new process."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from llm_nb.training.checkpoints import Checkpoints
+
+SCRIPT = Path(__file__).with_name("resume_script.py")
+sys.path.insert(0, str(SCRIPT.parent))
+from resume_script import STEPS, trainer  # noqa: E402
+
+ENVIRONMENT = os.environ | {"CI": "1", "OMP_NUM_THREADS": "1"}
+
+
+def train(folder, precision="fp32", optimizer="adamw", stop=0, processes=1, strategy="ddp", **env):
+    """Run the script to its end; what it printed."""
+    many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(many if processes > 1 else []), str(SCRIPT), str(folder)]
+    command += [precision, optimizer, str(stop), strategy]
+    done = subprocess.run(
+        command, env=ENVIRONMENT | env, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")
+
+
+def everything(folder):
+    """All tensors of the last checkpoint."""
+    last = Path(folder) / f"step-{STEPS:08}"
+    return load_file(last / "model.safetensors") | load_file(last / "training.safetensors")
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+@pytest.mark.parametrize(
+    ("precision", "optimizer"), [("fp32", "adamw"), ("fp32", "sgd"), ("fp16", "adamw")]
+)
+def test_a_break_changes_no_bit(tmp_path, precision, optimizer):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train(whole, precision, optimizer)[0] == f"{STEPS} False"
+    assert train(broken, precision, optimizer, stop=3)[0] == "3 True"  # SIGINT: saved, then ended
+    assert Checkpoints(broken).steps()[-1] == 3
+    assert train(broken, precision, optimizer)[0] == f"{STEPS} False"
+    assert_same(everything(whole), everything(broken))
+    name = f"history-{STEPS}.safetensors"
+    assert_same(load_file(whole / name), load_file(broken / name))
+
+
+def test_one_process_two_and_two_with_shared_weights_learn_the_same(tmp_path):
+    results = {}
+    for name, processes in (("alone", 1), ("ddp", 2), ("fsdp", 2)):
+        folder = tmp_path / name
+        train(folder, processes=processes, strategy=name.replace("alone", "ddp"), DROPOUT="0")
+        results[name] = load_file(folder / f"history-{STEPS}.safetensors")
+        results[name].pop("val")  # at random, from each run's own generator
+    for name in ("ddp", "fsdp"):
+        assert_close(results["alone"], results[name], rtol=1e-6, atol=1e-6)
+
+
+def test_any_moment_is_survived(tmp_path):
+    """SIGKILL again and again, also while a checkpoint is written; then to the end."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(whole, WIDE="512")
+    kills = inside = 0
+    waits = torch.rand(12, generator=torch.Generator().manual_seed(0)).tolist()
+    command = [sys.executable, str(SCRIPT), str(killed), "fp32", "adamw", "0", "ddp"]
+    for wait in waits:
+        process = subprocess.Popen(command, env=ENVIRONMENT | {"WIDE": "512"})
+        before = Checkpoints(killed).steps()
+        ends = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < ends:
+            if Checkpoints(killed).steps() != before or list(killed.glob(".saving-*")):
+                break  # it has come as far as saving
+        time.sleep(wait * 0.3)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        inside += bool(list(killed.glob(".saving-*")))
+        if steps := Checkpoints(killed).steps():
+            assert Checkpoints(killed).read(steps[-1]).record["step"] == steps[-1]
+            assert not before or steps[-1] >= before[-1]
+    print(f"{kills} kills survived, {inside} of them while a checkpoint was written")
+    assert kills
+    train(killed, WIDE="512")
+    assert_same(everything(whole), everything(killed))
+    assert not list(killed.glob(".saving-*"))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A run with checkpoints of its last two steps and of the best."""
+    run = trainer(tmp_path / "run")
+    run.fit()
+    return tmp_path / "run"
+
+
+def test_the_last_ones_and_the_best_are_kept(saved):
+    checkpoints = Checkpoints(saved)
+    best = checkpoints.best()
+    assert checkpoints.steps() == sorted({best, STEPS - 1, STEPS})
+    assert json.loads((saved / "best.json").read_text())["step"] == best
+    run = trainer(saved)
+    assert run.load_best() == best
+    tensors = load_file(checkpoints.path(best) / "model.safetensors")
+    assert torch.equal(run.model.wte.weight, tensors["wte.weight"])
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "training.safetensors", "training.json"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_truncated_file_is_named_and_the_older_one_goes_on(saved, file, share):
+    path = saved / f"step-{STEPS:08}" / file
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    run = trainer(saved)
+    before = run.model.wte.weight.detach().clone()
+    with pytest.raises(ValueError, match=r"is damaged .*: delete that folder to go on from"):
+        run.resume()
+    assert torch.equal(run.model.wte.weight, before)
+    shutil.rmtree(path.parent)
+    assert trainer(saved).resume() == STEPS - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"wide": 32}, "of another model .*d_model 16 there, 32 here"),
+        ({"lr": 0.5}, "other settings .*lr 0.01 → 0.5"),
+        ({"optimizer": "sgd"}, "other settings .*optimizer 'adamw' → 'sgd'"),
+    ],
+)
+def test_another_run_is_refused_and_nothing_is_loaded(saved, changes, message):
+    run = trainer(saved, **changes)
+    before = run.model.wte.weight.detach().clone()
+    with pytest.raises(ValueError, match=message):
+        run.resume()
+    assert torch.equal(run.model.wte.weight, before)
+    assert run.step == run.batches.position == 0
+
+
+def test_changed_data_are_refused(saved):
+    run = trainer(saved)
+    run.batches.source.fingerprint = "another"
+    with pytest.raises(ValueError, match="the data set, its batch size"):
+        run.resume()
+
+
+def test_a_folder_with_later_checkpoints_is_not_overwritten(saved):
+    with pytest.raises(ValueError, match="call resume"):
+        trainer(saved).fit()
+
+
+def test_a_full_disk_leaves_the_older_checkpoint(saved):
+    def limit():
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+
+    shutil.rmtree(saved / f"step-{STEPS:08}")
+    command = [sys.executable, str(SCRIPT), str(saved), "fp32", "adamw", "0", "ddp"]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, capture_output=True, text=True, preexec_fn=limit
+    )
+    assert done.returncode
+    assert "make room, or choose another place" in done.stderr
+    assert Checkpoints(saved).steps()[-1] == STEPS - 1
+    assert trainer(saved).resume() == STEPS - 1
+
+
+def test_a_nan_leaves_the_last_checkpoint(tmp_path):
+    run = trainer(tmp_path, eval_every=100)
+    inner = run.train_step.loss
+    run.train_step.loss = lambda batch: inner(batch) * (float("nan") if run.step == 5 else 1)
+    with pytest.raises(FloatingPointError, match="step 5, in batch 10 of the data"):
+        run.fit()
+    again = trainer(tmp_path, eval_every=100)
+    assert again.resume() == 5
+    assert torch.equal(again.model.wte.weight, run.model.wte.weight)
