@@ -29,7 +29,6 @@ class DataTable:
     tokens: str | None = None  # or a folder that `llm-nb tokenize` wrote
     batch_size: int = 8  # windows of a micro-batch, of all processes together
     context: int | None = None  # tokens of a window, for models that have no context of their own
-    order: str = "random"
     workers: int = 0  # processes that make batches ahead of time
     validation_tokens: int | None = None  # judged at an evaluation; None: all
 

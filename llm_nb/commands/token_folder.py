@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from llm_nb.data.batches import Ids, token_stream
+from llm_nb.data.batches import Ids
 from llm_nb.data.corpora import Corpus
 from llm_nb.files import whole_folder
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
@@ -51,8 +52,10 @@ def write_tokens(corpus: Corpus, tokenizer: ByteLevelBPE, folder: Path) -> None:
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.int32
     with whole_folder(folder) as new:
         for part in ("train", "validation"):
-            ids = token_stream(tokenizer.encode, getattr(corpus, part), end)
-            np.save(new / f"{part}.npy", ids.astype(dtype))
+            documents = ([*tokenizer.encode(text), end] for text in getattr(corpus, part))
+            # As arrays, of a few bytes a token, before the next document: lists take ten times that.
+            ids = [np.asarray(document, dtype) for document in chain([[end]], documents)]
+            np.save(new / f"{part}.npy", np.concatenate(ids))
         tokenizer.save(new / TOKENIZER)
         about = {"corpus": str(corpus)}
         (new / ABOUT).write_text(json.dumps(about, ensure_ascii=False) + "\n", "utf-8")

@@ -1,48 +1,48 @@
-"""`llm-nb train` and `llm-nb generate`, as a user calls them."""
+"""`llm-nb train`, as a user calls it."""
+
+from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
+import torch
 
 from llm_nb.cli import main
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.pretrained import from_pretrained
-from llm_nb.shipped import SHIPPED
+from llm_nb.shipped import SHIPPED, shipped_record
 from llm_nb.text.bpe import ByteLevelBPE
 
-SIZES = "--vocab-size 300 --context 16 --d-model 16 --layers 1 --heads 2 --steps 6 --batch-size 4 --eval-every 3"
+ENVIRONMENT = os.environ | {"LLM_NB_QUIET": "1", "LLM_NB_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+OF_THE_MACHINE = ("command", "seconds", "val")
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "story.txt"
-    names = ("Ann", "Bo", "Cy", "Di")
-    path.write_text(
-        "\n\n".join(
-            f"{a} gave {b} book number {i}. {b} read it."
-            for i in range(60)
-            for a in names
-            for b in names
-        )
-    )
-    return path
+def record(out):
+    """The figures of a run, without times."""
+    figures = json.loads((out / "training.json").read_text())
+    values = [(step, value) for step, _, value in figures["val"]]
+    return {k: v for k, v in figures.items() if k not in OF_THE_MACHINE} | {"values": values}
 
 
-@pytest.fixture(scope="module")
-def trained(corpus, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out") / "model"
-    assert main(["train", "--corpus", str(corpus), "--out", str(out), *SIZES.split()]) == 0
-    return out
+def refused(argv, capsys) -> str:
+    """The one line that a call ends with."""
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
 
 
 def test_train_writes_a_folder_that_says_what_made_it(trained):
-    record = json.loads((trained / "training.json").read_text())
-    assert (record["steps"], record["tokens_seen"], record["seed"]) == (6, 6 * 4 * 16, 0)
-    assert [step for step, _, _ in record["val"]] == [3, 6]
-    assert record["parameters"] == sum(
-        p.numel() for p in from_pretrained(GPT2, trained).parameters()
-    )
-    assert 0 < record["val_bits_per_byte"] < 10
+    figures = record(trained)
+    assert (figures["steps"], figures["tokens_seen"], figures["seed"]) == (6, 6 * 4 * 16, 0)
+    assert [step for step, _ in figures["values"]] == [3, 6]
+    model = from_pretrained(GPT2, trained)
+    assert figures["parameters"] == sum(p.numel() for p in model.parameters())
+    assert 0 < figures["val_bits_per_byte"] < 10
 
 
 def test_what_was_trained_opens_in_transformers(trained):
@@ -54,74 +54,113 @@ def test_what_was_trained_opens_in_transformers(trained):
     assert model(ids).logits.shape[-1] == 300
 
 
-def test_generate_continues_the_prompt(trained, capsys):
-    argv = ["generate", "Ann gave", "--model", str(trained), "--tokens", "8"]
-    assert main(argv) == 0
-    first = capsys.readouterr().out
-    assert first.startswith("Ann gave")
-    assert main(argv) == 0
-    assert capsys.readouterr().out == first
-    assert main([*argv, "--seed", "1"]) == 0
-    assert capsys.readouterr().out != first
+def test_its_run_toml_repeats_it(trained, tmp_path):
+    assert main(["train", str(trained / "run.toml"), "--out", str(tmp_path / "again")]) == 0
+    assert record(tmp_path / "again") == record(trained)
 
 
-def test_generate_by_beams_in_int8_and_up_to_a_text(trained, capsys):
-    argv = ["generate", "Ann gave", "--model", str(trained), "--tokens", "8"]
-    outputs = []
-    for options in (["--beams", "3"], ["--int8"], ["--temperature", "0"]):
-        assert main([*argv, *options]) == 0
-        outputs.append(capsys.readouterr().out)
-        assert outputs[-1].startswith("Ann gave")
-    greedy = outputs[-1]
-    new = greedy.removeprefix("Ann gave").rstrip("\n")
-    stop = new[1:3]
-    assert main([*argv, "--temperature", "0", "--stop", stop]) == 0
-    assert capsys.readouterr().out.rstrip("\n").endswith(stop)
+def test_ctrl_c_saves_and_resume_gives_what_would_have_been(small, tmp_path, capsys):
+    long = {"run__threads": 1, "train__steps": 300, "train__eval_every": 30, "model__dropout": 0.1}
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    call = [sys.executable, "-m", "llm_nb", *small(broken, **long)]
+    with subprocess.Popen(
+        call, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        line = next(line for line in process.stdout if line.startswith("step 30:"))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, err) == (130, "")
+    assert "bits per byte" in line
+    assert f"llm-nb train --resume --out {broken}" in out
+    assert not (broken / "training.json").exists()
+    assert main(["train", "--resume", "--out", str(broken)]) == 0  # another process than that one
+    assert "going on from step" in capsys.readouterr().out
+    assert main(small(whole, **long)) == 0
+    assert record(broken) == record(whole)
+    weights = (from_pretrained(GPT2, folder).state_dict() for folder in (broken, whole))
+    for one, other in zip(*(w.values() for w in weights), strict=True):
+        assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        (["train", "--out", "x", "--corpus", "nothing"], "unknown corpus 'nothing'"),
-        (
-            ["train", "--out", "x", "--d-model", "10", "--heads", "3"],
-            "does not divide into 3 heads",
-        ),
-        (["generate", "hello", "--tokens", "99"], "over the context of 16"),
-        (["generate", "hello", "--model", "nowhere"], "nowhere"),
-        (["generate", "hello", "--beams", "2", "--stop", "x"], "leave out --stop"),
-        (
-            ["generate", "hello", "--tokens", "4", "--repetition-penalty", "-1"],
-            "repetition_penalty is -1",
-        ),
-    ],
-)
-def test_bad_input_is_one_line_and_status_2(argv, message, trained, capsys):
-    if argv[0] == "generate" and "--model" not in argv:
-        argv = [*argv, "--model", str(trained)]
-    assert main(argv) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+def test_two_processes_of_torchrun_learn_what_one_learns(small, trained, tmp_path):
+    out = tmp_path / "two"
+    call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*call, "-m", "llm_nb", *small(out)], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("step 3:") == 1  # one of them prints
+    one, two = record(trained), record(out)
+    assert two["loss"] == pytest.approx(one["loss"], abs=2e-4)
+    assert two["val_bits_per_byte"] == pytest.approx(one["val_bits_per_byte"], abs=2e-4)
+    assert two["tokens_seen"] == one["tokens_seen"]
 
 
-def test_a_place_that_cannot_be_written_fails_before_training(corpus, capsys, tmp_path):
+def test_a_folder_that_has_a_run_is_not_overwritten(small, trained, tmp_path, capsys):
+    before = (trained / "model.safetensors").read_bytes()
+    assert "has a trained model already" in refused(small(trained), capsys)
+    assert (trained / "model.safetensors").read_bytes() == before
+    (tmp_path / "run" / "checkpoints" / "step-00000003").mkdir(parents=True)
+    assert "llm-nb train --resume --out" in refused(small(tmp_path / "run"), capsys)
+
+
+def test_resume_refuses_other_settings_and_says_when_all_is_done(small, trained, tmp_path, capsys):
+    other = refused([*small(trained, train__lr=0.5), "--resume"], capsys)
+    assert "train.lr 0.002 → 0.5" in other
+    assert main(["train", "--resume", "--out", str(trained)]) == 0
+    assert "is complete" in capsys.readouterr().out
+    assert "no run to go on with" in refused(["train", "--resume", "--out", str(tmp_path)], capsys)
+
+
+def test_a_loss_that_is_not_a_number_is_one_line(small, tmp_path, capsys):
+    error = refused(small(tmp_path / "x", train__lr=1e30, train__warmup=0), capsys)
+    assert "at step" in error
+
+
+def test_recurrent_models_are_trained_and_early_stopping_keeps_the_best(
+    small, corpus, tmp_path, capsys
+):
+    out = tmp_path / "lstm"
+    sets = {
+        "model.vocab_size": 300, "model.d_embed": 16, "model.d_hidden": 16, "data.context": 16,
+        "data.corpus": corpus, "train.steps": 50, "train.eval_every": 2, "train.patience": 1,
+        "train.lr": 0.5, "train.warmup": 0,
+    }  # fmt: skip
+    words = [word for key, value in sets.items() for word in ("--set", f"{key}={value}")]
+    assert main(["train", "lstm-standard-library", "--out", str(out), *words]) == 0
+    figures = record(out)
+    assert figures["steps"] < 50
+    best = min(value for _, value in figures["values"])
+    assert figures["val_bits_per_byte"] == pytest.approx(best, abs=2e-5)
+    assert json.loads((out / "config.json").read_text())["cell"] == "lstm"
+    capsys.readouterr()
+    export = ["export", str(out), "--out", str(tmp_path / "hf")]
+    assert "only gpt2 can be exported" in refused(export, capsys)
+
+
+def test_bad_input_is_one_line_and_status_2(small, tmp_path, capsys):
+    out = tmp_path / "x"
+    for argv, message in (
+        (small(out, data__corpus="nothing"), "unknown corpus 'nothing'"),
+        (small(out, model__vocab_size=4096), "use a vocabulary of"),
+        (small(out, model__n_heads=3), "does not divide into 3 heads"),
+        (small(out, preset="gpt2-tinny"), "did you mean 'gpt2-tiny'"),
+        (small(out, data__tokens=tmp_path), "has no train.npy"),
+        (["train", "--out", str(out)], "say what to train"),
+        (["train", "gpt2-tiny"], "--out FOLDER"),
+    ):
+        assert message in refused(argv, capsys)
+
+
+def test_a_place_that_cannot_be_written_fails_before_training(small, capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    out = tmp_path / "file" / "model"
-    assert main(["train", "--corpus", str(corpus), "--out", str(out), *SIZES.split()]) == 2
+    assert main(small(tmp_path / "file" / "model")) == 2
     assert "bits per byte" not in capsys.readouterr().out
 
 
-def test_a_corpus_with_too_few_merges_says_how_many_there_are(corpus, capsys, tmp_path):
-    assert (
-        main(["train", "--corpus", str(corpus), "--out", str(tmp_path), "--vocab-size", "4096"])
-        == 2
-    )
-    assert "use --vocab-size" in capsys.readouterr().err
-
-
 def test_the_shipped_weights_are_what_their_record_says():
-    record = json.loads((SHIPPED / "training.json").read_text())
+    figures = shipped_record()
     model, tokenizer = from_pretrained(GPT2, SHIPPED), ByteLevelBPE.load(SHIPPED / "tokenizer.json")
-    assert sum(p.numel() for p in model.parameters()) == record["parameters"]
-    assert model.config.vocab_size == tokenizer.vocab_size == record["config"]["vocab_size"]
+    assert sum(p.numel() for p in model.parameters()) == figures["parameters"]
+    assert model.config.vocab_size == tokenizer.vocab_size == figures["config"]["vocab_size"]
+    assert not figures["interrupted"]
