@@ -91,12 +91,16 @@ def search(
 
 def _candidates(space: Mapping[str, Any], n_trials: int | None, seed: int) -> list[Settings]:
     if not space:
-        raise ValueError("the space is empty: name settings and what to try, as {'lr': [0.1, 0.01]}")
+        raise ValueError(
+            "the space is empty: name settings and what to try, as {'lr': [0.1, 0.01]}"
+        )
     lists = {name: _values(name, choice) for name, choice in space.items() if not _drawn(choice)}
     drawn = {name: choice for name, choice in space.items() if _drawn(choice)}
     if n_trials is None:
         if drawn:
-            raise ValueError(f"{next(iter(drawn))!r} is a distribution: say how many draws, n_trials=…")
+            raise ValueError(
+                f"{next(iter(drawn))!r} is a distribution: say how many draws, n_trials=…"
+            )
         return list(ParameterGrid(lists))
     if n_trials < 1:
         raise ValueError(f"n_trials is {n_trials}: it must be at least 1")
@@ -195,7 +199,10 @@ def folds(
     """
     if labels is not None and groups is not None:
         raise ValueError("labels and groups are both given: choose one of them")
-    kinds, of = groups if groups is not None else labels, "groups" if groups is not None else "labels"
+    kinds, of = (
+        groups if groups is not None else labels,
+        "groups" if groups is not None else "labels",
+    )
     if kinds is not None and len(kinds) != n:
         raise ValueError(f"there are {len(kinds)} {of} for {n} examples: give one for each")
     if not 2 <= k <= n:
