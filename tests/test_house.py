@@ -23,7 +23,8 @@ FLOORS = {
     **dict.fromkeys(["data", "models"], 2),
     **dict.fromkeys(["training", "generation", "metrics", "display", "shipped"], 3),
     "exercises": 4,
-    **dict.fromkeys(["commands", "cli", "__main__"], 5),
+    **dict.fromkeys(["commands", "cli"], 5),
+    "__main__": 6,
 }
 MODELS_MAY_IMPORT = {"torch", "numpy", "safetensors", "huggingface_hub"}
 MAX_LINES = 300
