@@ -5,28 +5,46 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
-
-from llm_nb.generation import TextStreamer, beam_search, generate
-from llm_nb.models.gpt2 import GPT2
-from llm_nb.models.inference import FastGPT2
-from llm_nb.models.pretrained import from_pretrained
 from llm_nb.shipped import SHIPPED
-from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
+
+DESCRIPTION = """\
+Continue a prompt with a trained GPT-2: the one that comes with the package, or any folder in the
+Hugging Face format. Text appears as it is drawn; the same seed draws the same text.
+"""
+
+EPILOG = """\
+examples:
+  llm-nb generate "def main("
+      with the weights of the package, which have read Python's standard library
+  llm-nb generate "def main(" --model tiny --temperature 0
+      with what `llm-nb train` wrote, always the most probable token
+  llm-nb generate "class Queue:" --beams 4 --tokens 40
+      the most probable text that a beam search finds
+"""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults are shown, and lines stay as they are."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register ``generate`` and its options."""
     parser = subparsers.add_parser(
-        "generate", help="continue a prompt", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        "generate",
+        help="continue a prompt",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=_Help,
     )
     add = parser.add_argument
     add("prompt", help="text to continue")
-    add("--model", type=Path, default=SHIPPED, help="a folder that `llm-nb train` wrote")
+    add(
+        "--model", type=Path, default=SHIPPED, help="a folder that `llm-nb train` or `export` wrote"
+    )
     add("--tokens", type=int, default=100, help="new tokens at most")
     add("--temperature", type=float, default=0.8, help="0 is greedy")
-    add("--top-k", type=int, default=None)
-    add("--top-p", type=float, default=0.95)
+    add("--top-k", type=int, default=None, help="draw from so many tokens only")
+    add("--top-p", type=float, default=0.95, help="draw from the fewest that have this share")
     add("--repetition-penalty", type=float, default=1.0, help="over 1: fewer repetitions")
     add("--beams", type=int, default=None, help="beam search with so many beams, no sampling")
     add("--stop", action="append", default=[], metavar="TEXT", help="end after this text")
@@ -37,6 +55,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print the prompt and its continuation, sampled text as it comes."""
+    import torch
+
+    from llm_nb.generation import TextStreamer, beam_search, generate
+    from llm_nb.models.gpt2 import GPT2
+    from llm_nb.models.inference import FastGPT2
+    from llm_nb.models.pretrained import from_pretrained
+    from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
+
     if args.beams is not None and (args.stop or args.top_k):
         raise ValueError("--beams searches and does not sample: leave out --stop and --top-k")
     gpt2 = from_pretrained(GPT2, args.model)

@@ -24,7 +24,11 @@ def build(config: ModelConfig, n_ids: int) -> nn.Module:
     Raises:
         ValueError: it has fewer ids than the tokenizer, or more where that is not foreseen.
     """
-    if config.vocab_size < n_ids or (config.vocab_size > n_ids and not _paddable(config)):
+    # GPT-2's table may be larger: multiples of 128 are faster on a GPU, and what fills up is cut off.
+    fits = (
+        config.vocab_size >= n_ids if isinstance(config, GPT2Config) else config.vocab_size == n_ids
+    )
+    if not fits:
         raise ValueError(
             f"model.vocab_size is {config.vocab_size}, but the tokenizer has {n_ids} ids: "
             f"--set model.vocab_size={n_ids}"
@@ -53,8 +57,3 @@ def write_model_folder(model: Any, folder: Path, dtype: torch.dtype) -> None:
         weights.pop("head.weight")
     config = {"model_type": "llm_nb_recurrent", **asdict(model.config)}
     write_model(folder, config, weights, 5 * 10**9)
-
-
-def _paddable(config: ModelConfig) -> bool:
-    """GPT-2's table of ids may be larger, as multiples of 128 are faster on a GPU."""
-    return isinstance(config, GPT2Config)

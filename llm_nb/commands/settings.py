@@ -148,7 +148,7 @@ def differences(old: Settings, new: Settings) -> str:
     """What makes the second another run than the first, as "train.lr 0.1 → 0.2"."""
     before, after = old.tables(), new.tables()
     may_change = {
-        "data": {"workers", "validation_tokens"},
+        "data": {"workers"},
         "train": {"compile", "eval_every", "patience", "save_every", "keep"},
         "run": {"out", "threads", "store", "strategy", "tensorboard"},
     }

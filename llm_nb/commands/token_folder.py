@@ -71,8 +71,11 @@ def read_tokens(folder: str | Path) -> TokenFolder:
     for name in ("train.npy", "validation.npy", TOKENIZER, ABOUT):
         if not (folder / name).is_file():
             raise ValueError(f"{folder} has no {name}: give a folder that `llm-nb tokenize` wrote")
-    about = json.loads((folder / ABOUT).read_text("utf-8"))
-    train, validation = (
-        np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")
-    )
-    return TokenFolder(ByteLevelBPE.load(folder / TOKENIZER), train, validation, about["corpus"])
+    try:
+        about = json.loads((folder / ABOUT).read_text("utf-8"))["corpus"]
+        train, validation = (
+            np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")
+        )
+    except (ValueError, KeyError, EOFError) as error:
+        raise ValueError(f"{folder} is damaged ({error}): delete it and write it again") from None
+    return TokenFolder(ByteLevelBPE.load(folder / TOKENIZER), train, validation, about)

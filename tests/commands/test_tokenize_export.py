@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -109,3 +110,13 @@ def test_what_cannot_be_exported_is_one_line(source, options, message, trained, 
 def test_a_run_is_not_exported_onto_itself(trained, capsys):
     assert main(["export", str(trained), "--out", str(trained)]) == 2
     assert "is the run itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["train.npy", "corpus.json", "tokenizer.json"])
+def test_a_damaged_folder_of_tokens_is_named(name, tokens, tmp_path):
+    folder = tmp_path / "tokens"
+    shutil.copytree(tokens, folder)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=str(folder)):
+        read_tokens(folder)

@@ -73,6 +73,7 @@ def test_ctrl_c_saves_and_resume_gives_what_would_have_been(small, tmp_path, cap
     assert "bits per byte" in line
     assert f"llm-nb train --resume --out {broken}" in out
     assert not (broken / "training.json").exists()
+    assert main(["export", str(broken), "--out", str(tmp_path / "early")]) == 0
     assert main(["train", "--resume", "--out", str(broken)]) == 0  # another process than that one
     assert "going on from step" in capsys.readouterr().out
     assert main(small(whole, **long)) == 0
