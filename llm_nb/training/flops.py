@@ -13,8 +13,8 @@ import time
 import torch
 
 # 10¹² floating-point operations a second, of products with bf16 or fp16 factors summed in fp32,
-# as torch does them. From NVIDIA's data sheets, and for GeForce from the appendices of the white
-# papers (GA102, Ada, RTX Blackwell). Most sheets print the figure for sparse matrices: B200 4,500,
+# as torch does them. As published for the cards; we saw NVIDIA's figures quoted by others (torchtitan's
+# table, resellers, benchmarks), not its sheets. Most print the figure for sparse matrices: B200 4,500,
 # H100 and H200 1,979, L40S 733, L40 362, L4 242. A dense one is half of that. The names are whole,
 # because a part of a card (MIG), a laptop's or a "4090 D" is another card.
 _BOTH = {
