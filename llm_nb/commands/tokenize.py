@@ -18,7 +18,7 @@ out for validation; a paragraph that recurs is dropped, so that none stands on b
 EPILOG = """\
 examples:
   llm-nb tokenize standard-library --out library --vocab-size 4096
-      the source of Python's standard library, a minute
+      the source of Python's standard library, some ten seconds
   llm-nb tokenize texts/ --out tokens --vocab-size 50257
       every *.txt under texts/, with a tokenizer trained on them
   llm-nb tokenize texts/ --out tokens --tokenizer gpt2/tokenizer.json
