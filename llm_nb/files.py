@@ -6,6 +6,7 @@ there in one step. A crash, a kill or a full disk leaves what was there before.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -65,17 +66,17 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         if path.exists():
-            raise FileExistsError(17, "it exists already")
+            raise FileExistsError(errno.EEXIST, "it exists already")
         move(new, path)
 
 
 def move(new: Path, path: Path) -> None:
     """Bring ``new``, a file or a folder of files, to the disk, then put it at ``path``."""
     for file in new.iterdir() if new.is_dir() else [new]:
-        _to_disk(file)
+        to_disk(file)
     os.replace(new, path)
     with suppress(OSError):  # Windows cannot open a folder
-        _to_disk(path.parent)
+        to_disk(path.parent)
 
 
 def remove_folder(path: str | Path) -> None:
@@ -92,7 +93,8 @@ def sweep(folder: str | Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the list of a folder's files, would survive a loss of power."""
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # as each system wants it
     try:
         os.fsync(handle)

@@ -74,9 +74,10 @@ def run(args: argparse.Namespace) -> int:
         )
     checkpoints = Checkpoints(folder / CHECKPOINTS)
     steps = checkpoints.steps()
-    step = (
-        checkpoints.best() if args.best else step if step is not None else max(steps, default=None)
-    )
+    if args.best:
+        step = checkpoints.best()
+    elif step is None and steps:
+        step = steps[-1]
     if step not in steps:
         there = ", ".join(map(str, steps)) or "none"
         asked = "a best one" if args.best else f"step {step}" if step is not None else "any"

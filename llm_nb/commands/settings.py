@@ -15,6 +15,7 @@ from llm_nb.commands.presets import Tables, nearest
 from llm_nb.models.gpt2 import GPT2Config
 from llm_nb.models.recurrent_lm import RecurrentLMConfig
 from llm_nb.training import TrainConfig
+from llm_nb.training.config import MAY_CHANGE
 from llm_nb.training.world import Strategy
 
 KINDS = ("gpt2", "lstm", "gru", "rnn")
@@ -149,7 +150,7 @@ def differences(old: Settings, new: Settings) -> str:
     before, after = old.tables(), new.tables()
     may_change = {
         "data": {"workers"},
-        "train": {"compile", "eval_every", "patience", "save_every", "keep"},
+        "train": MAY_CHANGE,
         "run": {"out", "threads", "store", "strategy", "tensorboard"},
     }
     return ", ".join(

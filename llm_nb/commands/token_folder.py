@@ -53,7 +53,7 @@ def write_tokens(corpus: Corpus, tokenizer: ByteLevelBPE, folder: Path) -> None:
     with whole_folder(folder) as new:
         for part in ("train", "validation"):
             documents = ([*tokenizer.encode(text), end] for text in getattr(corpus, part))
-            # As arrays, of a few bytes a token, before the next document: lists take ten times that.
+            # As arrays, of two or four bytes a token, before the next document comes.
             ids = [np.asarray(document, dtype) for document in chain([[end]], documents)]
             np.save(new / f"{part}.npy", np.concatenate(ids))
         tokenizer.save(new / TOKENIZER)

@@ -114,7 +114,7 @@ class Feed:
 
 def fingerprint(ids: Ids, *settings: object) -> str:
     """A short hash of an array and of settings; of a large array its length and blocks at even
-    distances are read, 16 MB in all."""
+    distances are read, 32 MB at most."""
     found = hashlib.blake2b(repr((len(ids), str(ids.dtype), *settings)).encode(), digest_size=12)
     block = 1 << 16
     stride = max(block, len(ids) * ids.dtype.itemsize // _HASHED * block)

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from llm_nb.files import move, scratch_folder
+from llm_nb.files import move, scratch_folder, to_disk
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
@@ -124,6 +124,9 @@ def write_model(
             index = {"metadata": {"total_size": total}, "weight_map": where}
             _write_json(scratch / INDEX, index)
             files.append(INDEX)
+        for file in [CONFIG, *files]:  # a disk that fails does so before anything has moved
+            to_disk(scratch / file)
+        if len(shards) > 1:
             # Without an index, shards of two saves cannot be taken for one model.
             (folder / INDEX).unlink(missing_ok=True)
         for file in [CONFIG, *files]:  # the index last: it makes the shards a model

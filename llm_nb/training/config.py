@@ -62,7 +62,7 @@ class TrainConfig:
 
 
 # What may change between a checkpoint and the run that goes on from it: none moves a weight.
-_MAY_CHANGE = {"compile", "eval_every", "patience", "save_every", "keep"}
+MAY_CHANGE = {"compile", "eval_every", "patience", "save_every", "keep"}
 
 
 def differences(saved: dict[str, Any], config: TrainConfig) -> str:
@@ -71,6 +71,6 @@ def differences(saved: dict[str, Any], config: TrainConfig) -> str:
     changed = [
         f"{name} {saved.get(name)!r} → {value!r}"
         for name, value in now.items()
-        if name not in _MAY_CHANGE and saved.get(name) != value
+        if name not in MAY_CHANGE and saved.get(name) != value
     ]
     return ", ".join(changed)

@@ -62,7 +62,7 @@ def transformer_flops_per_token(
 def peak_flops(device: torch.device, precision: str) -> float:
     """Floating-point operations a second that the device could do at best.
 
-    From the data sheet where the card and precision are known; else measured, as the best of
+    As published where the card and precision are known; else measured, as the best of
     some large matrix products.
     """
     known = None

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,15 +41,8 @@ class Progress:
         off = quiet() or not trainer.world.main
         self.bar = tqdm(total=config.steps, initial=trainer.step, disable=off, unit="step")
 
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Leave the bar as it is."""
         self.bar.close()
 
     def after_step(self) -> None:

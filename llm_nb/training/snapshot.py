@@ -30,6 +30,14 @@ def load_model(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     Raises:
         ValueError: they are another model's: other names or other shapes.
     """
+    check_same_tensors(tensors, model)
+    own = _own(model)
+    # Strict would ask for the other names of tied tensors.
+    model.load_state_dict({n: shared_like(t, own[n]) for n, t in tensors.items()}, strict=False)
+
+
+def check_same_tensors(tensors: dict[str, Tensor], model: nn.Module) -> None:
+    """Raise ValueError unless the tensors have the names and shapes of this model's."""
     own = _own(model)
     for name in sorted(own.keys() ^ tensors.keys()):
         raise ValueError(
@@ -42,8 +50,6 @@ def load_model(model: nn.Module, tensors: dict[str, Tensor]) -> None:
                 f"the checkpoint is of another model: {name} is {tuple(tensor.shape)} there and "
                 f"{tuple(own[name].shape)} here: build the model with the settings it was trained with"
             )
-    # Strict would ask for the other names of tied tensors.
-    model.load_state_dict({n: shared_like(t, own[n]) for n, t in tensors.items()}, strict=False)
 
 
 def optimizer_tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

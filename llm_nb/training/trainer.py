@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from llm_nb.training.interrupts import Interrupts
 from llm_nb.training.progress import Progress, Watch, peak_memory
 from llm_nb.training.snapshot import (
     check_same_model,
+    check_same_tensors,
     description,
     load_model,
     load_optimizer,
@@ -94,7 +96,7 @@ class Trainer:
         self.history.interrupted = self.history.stopped_early = False
         self.model.train()
         try:
-            with Interrupts() as interrupts, Progress(self) as progress:
+            with Interrupts() as interrupts, closing(Progress(self)) as progress:
                 while self.step < self.config.steps:
                     started = time.perf_counter()
                     result = self.train_step(self.step, interrupts.asked)
@@ -198,7 +200,9 @@ class Trainer:
                 f"the checkpoint was trained with other settings ({changed}): set them back, "
                 "or start a new run in another folder"
             )
+        check_same_tensors(checkpoint.model, self.model)
         self.batches.load_state_dict(record["data"])  # type: ignore[attr-defined]
+        # Whatever could be refused was looked at: nothing is ever loaded in part.
         load_model(self.model, checkpoint.model)
         tensors = checkpoint.tensors
         processes = sum(name.startswith("rng/") for name in tensors)

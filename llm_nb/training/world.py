@@ -16,8 +16,6 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 Strategy = Literal["ddp", "fsdp"]
@@ -116,7 +114,7 @@ class Parallel:
     """
 
     def __init__(self, model: nn.Module, world: World) -> None:
-        self.model = model
+        self.model, self.fsdp = model, world.fsdp
         self.ddp: DistributedDataParallel | None = None
         if world.fsdp:
             _shard(model)
@@ -126,8 +124,8 @@ class Parallel:
 
     def exchange(self, last: bool) -> AbstractContextManager[None]:
         """The context of a forward pass: gradients are exchanged after the last one of a step."""
-        if isinstance(self.model, FSDPModule):
-            self.model.set_requires_gradient_sync(last)
+        if self.fsdp:
+            self.model.set_requires_gradient_sync(last)  # type: ignore[operator]
         if self.ddp is not None and not last:
             return self.ddp.no_sync()
         return nullcontext()
@@ -146,6 +144,9 @@ class _Loss(nn.Module):
 
 def _shard(model: nn.Module) -> None:
     """Share out every layer of a stack by itself, so that one at a time is whole in memory."""
+    # Imported only where it is used: it takes longer than all the rest of the trainer.
+    from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
     for stack in [m for m in model.modules() if isinstance(m, nn.ModuleList)]:
         for layer in stack:
             fully_shard(layer)
@@ -155,16 +156,23 @@ def _shard(model: nn.Module) -> None:
 
 def whole(tensor: Tensor) -> Tensor:
     """A tensor with all its shares, in every process; others as they are."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if _is_shared_out(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def shared_like(tensor: Tensor, model: Tensor) -> Tensor:
     """A whole tensor shared out, and on the device, as ``model`` is."""
-    if isinstance(model, DTensor):
-        return distribute_tensor(
-            tensor.to(model.device), model.device_mesh, model.placements, src_data_rank=None
-        )
-    return tensor.to(model.device)
+    if not _is_shared_out(model):
+        return tensor.to(model.device)
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(model, DTensor)
+    return distribute_tensor(
+        tensor.to(model.device), model.device_mesh, model.placements, src_data_rank=None
+    )
+
+
+def _is_shared_out(tensor: Tensor) -> bool:
+    return hasattr(tensor, "full_tensor")  # only a DTensor has it
 
 
 def map_tensors(f: Any, batch: Any) -> Any:

@@ -5,6 +5,7 @@ import itertools
 import re
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -93,7 +94,7 @@ def test_only_the_main_process_shows_and_watches(loud, capsys):
         run = trainer(watch=lambda step, figures: seen.append(step))
         run.world = World(rank, 2)
         run.history = History(loss=[1.0], lr=[0.1], grad_norm=[1.0], tokens=20, seconds=1.0)
-        with progress.Progress(run) as bar:
+        with closing(progress.Progress(run)) as bar:
             run.history.tokens, run.history.seconds = 40, 2.0
             bar.after_step()
         assert ("loss=1.000" in capsys.readouterr().err) == (rank == 0)
@@ -106,7 +107,7 @@ def test_the_share_counts_every_process_and_only_this_fit(monkeypatch):
     run = trainer(flops_per_token=6.0)
     run.world = World(1, 2)
     run.history = History(loss=[1.0], lr=[0.1], grad_norm=[1.0], tokens=10_000, seconds=1.0)
-    with progress.Progress(run) as bar:
+    with closing(progress.Progress(run)) as bar:
         run.history.tokens, run.history.seconds = 10_200, 3.0
         bar.after_step()
     assert run.history.mfu == pytest.approx(100 * 6 / (2 * 3_000))

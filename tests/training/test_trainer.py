@@ -153,6 +153,17 @@ def test_half_precision_skips_steps_that_overflow():
     assert not torch.equal(model.table.weight, before)
 
 
+def test_a_gradient_that_no_scale_can_save_is_an_error():
+    model = Bigram()
+    trainer = Trainer(model, cycle(), TrainConfig(99, lr=0.1, precision="fp16"))
+    weight = model.table.weight
+    trainer.train_step.loss = lambda batch: weight.sum().mul(0).sqrt()  # its slope is infinite
+    with pytest.raises(FloatingPointError, match=r"overflows fp16 at step \d+ even unscaled"):
+        trainer.fit()
+    assert trainer.history.skipped == len(trainer.history.loss) > 10  # the scale fell meanwhile
+    assert not weight.any()
+
+
 def test_bfloat16_is_near_single_precision():
     losses = [
         Trainer(Bigram(), cycle(), TrainConfig(5, lr=0.1, warmup=1, precision=p)).fit().loss
