@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 def split_at_specials(text: str, allowed: Iterable[str], known: Collection[str]) -> list[str]:
     """``text`` cut at the ``allowed`` special tokens, which are the parts at the odd places.
 
-    Where several could begin, the longest counts: "<|a|><|b|>" can itself be a special token.
+    Where several could begin, the longest counts: ``<|a|><|b|>`` can itself be a special token.
 
     >>> split_at_specials("a<|end|>", ["<|end|>"], {"<|end|>": 256})
     ['a', '<|end|>', '']
