@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_nb.metrics import segmentation_scores
 from llm_nb.text.segmentation import (
     Jieba,
     backward_maximum_matching,
@@ -108,6 +107,9 @@ def test_processes_at_once_leave_nothing_behind(tmp_path):
 
 def test_matching_and_jieba_compared(jieba):
     """The chapter's comparison: the dictionary alone, both ways, and a probable path."""
+    pytest.importorskip("torch")  # which the text floor needs not, but metrics do
+    from llm_nb.metrics import segmentation_scores
+
     sentence, gold = "研究生命起源", [["研究", "生命", "起源"]]
     forward = segmentation_scores(gold, [forward_maximum_matching(sentence, WORDS)])
     backward = segmentation_scores(gold, [backward_maximum_matching(sentence, WORDS)])
