@@ -16,12 +16,14 @@ def possible(t: Teller, p: Person) -> tuple[list[Symbol], list[int]]:
     """The verbs that can follow the subject now, with their weights."""
     state, place = t.state, p.place
     company = state.company(p)
-    verbs, weights = [w.WENT, w.STAYED], [4, 2]
+    verbs, weights = [w.WENT], [4]
 
     def add(verb: Symbol, weight: int) -> None:
         verbs.append(verb)
         weights.append(weight)
 
+    if not p.stayed:
+        add(w.STAYED, 3)
     if p.mood is not p.told:
         add(w.FELT, 4)
     if p.owes is not None:
@@ -59,14 +61,14 @@ def happen(t: Teller, p: Person) -> Telling:
 
 def _went(t: Teller, p: Person) -> Telling:
     t.say(w.LE, w.TO, w.THE)
-    p.place = yield from t.choose_place(p.place)
-    p.said = len(t.said) - 1
+    place = yield from t.choose_place(p.place)
+    t.state.move(p, place, len(t.said) - 1)
 
 
 def _stayed(t: Teller, p: Person) -> Telling:
     t.say(w.IN, w.THE)
     t.recall("place", p.place, p.said)
-    p.said = len(t.said) - 1
+    p.said, p.stayed = len(t.said) - 1, True
     yield from ()
 
 
@@ -75,11 +77,13 @@ def _felt(t: Teller, p: Person) -> Telling:
     p.told = p.mood
     t.recall("mood", p.mood.word, p.mood.said)
     t.say(w.PAUSE, w.BECAUSE)
+    begin = len(t.said)
     for symbol, kind, source in p.mood.reason:
         if kind:
             t.recall(kind, symbol, source)
         else:
             t.say(symbol)
+    p.reason = begin, len(t.said)
     yield from ()
 
 
@@ -137,11 +141,7 @@ def _ate(t: Teller, p: Person) -> Telling:
     t.say(w.LE)
     thing = yield from t.choose_thing([x for x in p.holds if x.noun in w.EDIBLE])
     at = len(t.said) - 1
-    t.state.release(thing, at)
-    t.state.things.remove(thing)
-    for other in t.state.people:
-        if thing in other.likes:
-            other.likes.remove(thing)
+    t.state.eat(thing, p, at)
     p.mood = _feels(p, w.FULL, at, *_had(w.EATEN, at), *_the(thing, at))
 
 

@@ -51,8 +51,8 @@ class Narrator(Teller):
             names.remove(start)
             person = Person(start)
             self.say(w.WAS, w.IN, w.THE)
-            person.place = yield from self.choose_place()
-            person.said = len(self.said) - 1
+            place = yield from self.choose_place()
+            self.state.move(person, place, len(self.said) - 1)
             self.say(w.STOP)
             self.state.people.append(person)
             start = yield from self._facts(person, names, last=n + 1 == self.grammar.people)
@@ -99,6 +99,7 @@ class Narrator(Teller):
                 self.say(w.A)
                 thing = yield from self.new_thing()
                 self.state.give(thing, p, len(self.said) - 1)
+                thing.first, thing.moves = p, 0
             self.say(w.STOP)
 
     def _starts(self, events: int) -> tuple[list[Symbol], list[int]]:
@@ -127,16 +128,23 @@ class Narrator(Teller):
         """"the ball was in the garden", "… was with Mia", "… was lost"."""
         thing = yield from self.choose_thing(self.state.things, (w.GE,))
         if thing.holder is not None:
-            self.say(w.WAS, w.WITH)
+            self.say(w.WAS)
+            self.recall("relation", w.WITH, thing.said)
             self.recall("person", thing.holder.name, thing.said)
+            thing.said = len(self.said) - 1
             self.say(w.THEIRS)
         elif thing.lost:
-            self.say(w.GONE, w.MISSING, w.LE)
+            self.say(w.GONE)
+            self.recall("relation", w.MISSING, thing.said)
+            thing.said = len(self.said) - 1
+            self.say(w.LE)
         else:
             assert thing.place is not None
-            self.say(w.WAS, w.IN, w.THE)
+            self.say(w.WAS)
+            self.recall("relation", w.IN, thing.said)
+            self.say(w.THE)
             self.recall("place", thing.place, thing.said)
-        thing.said = len(self.said) - 1
+            thing.said = len(self.said) - 1
         self.say(w.STOP)
 
     def _ending(self) -> None:

@@ -131,6 +131,23 @@ def log2_prob(text: str, language: str = "en", grammar: Grammar = GRAMMAR) -> fl
     return parse(text, language, grammar).log2_prob
 
 
+def entropy_bits(told: Story, grammar: Grammar = GRAMMAR) -> float:
+    """Σ H(choice | what came before) along a story: what its choices could have surprised by."""
+    bits = []
+
+    def decide(choice: Choice, narrator: Narrator) -> Symbol:
+        options, weights = choice
+        if weights is None:
+            bits.append(math.log2(len(options)))
+        else:
+            total = sum(weights)
+            bits.append(math.log2(total) - math.fsum(x * math.log2(x) for x in weights) / total)
+        return told.symbols[len(narrator.said)]
+
+    drive(decide, grammar)
+    return math.fsum(bits)
+
+
 def every_story(grammar: Grammar) -> Iterator[Story]:
     """All stories of a grammar, each once: for small ones only, their number explodes."""
     path: list[tuple[int, int]] = []  # of each choice: which option, of how many

@@ -21,10 +21,12 @@ class Thing:
     holder: Person | None = None
     place: Symbol | None = None
     lost: bool = False
-    eaten: bool = False
     loser: Person | None = None
     said: int = -1  # the word that said where or with whom it is
     named: int = -1  # the last word that named it
+    first: Person | None = None  # who had it at the beginning
+    moves: int = 0  # how often it went from one to another, or out of somebody's hands
+    eater: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Person:
     name: Symbol
     place: Symbol = -1
     said: int = -1  # the word that said where they are
+    stayed: bool = False  # since they came: it is said once
     town: Symbol | None = None
     town_said: int = -1
     likes: list[Thing] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Person:
     owes: tuple[Person, int] | None = None  # who gave them something, not thanked yet
     mood: Mood | None = None
     told: Mood | None = None  # the last mood that the story has spoken of
+    reason: tuple[int, int] = (0, 0)  # where its reason stands: from, and up to before
 
     @property
     def female(self) -> bool:
@@ -78,6 +82,8 @@ class State:
 
     people: list[Person] = field(default_factory=list)
     things: list[Thing] = field(default_factory=list)
+    eaten: list[Thing] = field(default_factory=list)
+    met: set[tuple[Symbol, Symbol]] = field(default_factory=set)  # a name with a thing or place
 
     def places(self) -> set[Symbol]:
         """Where somebody or something is."""
@@ -101,9 +107,26 @@ class State:
         self.release(thing, said)
         thing.holder, thing.place = person, None
         person.holds.append(thing)
+        self.met.add((person.name, thing.noun))
 
     def release(self, thing: Thing, said: int, place: Symbol | None = None) -> None:
         """Nobody holds it; it lies in ``place``, if anywhere."""
         if thing.holder is not None:
             thing.holder.holds.remove(thing)
         thing.holder, thing.place, thing.lost, thing.said = None, place, False, said
+        thing.moves += 1
+
+    def move(self, person: Person, place: Symbol, said: int) -> None:
+        """They are there now."""
+        person.place, person.said, person.stayed = place, said, False
+        self.met.add((person.name, place))
+
+    def eat(self, thing: Thing, person: Person, said: int) -> None:
+        """It is gone for good."""
+        self.release(thing, said)
+        thing.eater = person
+        self.things.remove(thing)
+        self.eaten.append(thing)
+        for p in self.people:
+            if thing in p.likes:
+                p.likes.remove(thing)
