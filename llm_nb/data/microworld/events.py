@@ -28,7 +28,7 @@ def possible(t: Teller, p: Person) -> tuple[list[Symbol], list[int]]:
         add(w.FELT, 4)
     if p.owes is not None:
         add(w.THANKED, 4)
-    if p.town is not None:
+    if p.home is not None:
         add(w.DREAMED, 1)
     if p.holds:
         add(w.KEPT, 2)
@@ -60,13 +60,13 @@ def happen(t: Teller, p: Person) -> Telling:
 
 
 def _went(t: Teller, p: Person) -> Telling:
-    t.say(w.LE, w.TO, w.THE)
+    t.say(w.LE, w.TO)
     place = yield from t.choose_place(p.place)
     t.state.move(p, place, len(t.said) - 1)
 
 
 def _stayed(t: Teller, p: Person) -> Telling:
-    t.say(w.IN, w.THE)
+    t.say(w.IN)
     t.recall("place", p.place, p.said)
     p.said, p.stayed = len(t.said) - 1, True
     yield from ()
@@ -96,10 +96,10 @@ def _thanked(t: Teller, p: Person) -> Telling:
 
 
 def _dreamed(t: Teller, p: Person) -> Telling:
-    assert p.town is not None
+    assert p.home is not None
     t.say(w.LE, w.OF)
-    t.recall("town", p.town, p.town_said)
-    p.town_said = len(t.said) - 1
+    t.recall("home", p.home, p.home_said)
+    p.home_said = len(t.said) - 1
     yield from ()
 
 
@@ -130,10 +130,13 @@ def _gave(t: Teller, p: Person) -> Telling:
     at = len(t.said) - 1
     t.state.give(thing, other, at)
     other.owes = (p, at)
-    giver = ((p.name, "person", at), (w.HAD_ONCE, "reason", at), (w.GIVEN, "reason", at), (w.LE, "", -1))
-    other.mood = Mood(
-        w.HAPPY, (*giver, (other.object, "pronoun", name_at), *_the(thing, at)), at
+    giver = (
+        (p.name, "person", at),
+        (w.HAD_ONCE, "reason", at),
+        (w.GIVEN, "reason", at),
+        (w.LE, "", -1),
     )
+    other.mood = Mood(w.HAPPY, (*giver, (other.object, "pronoun", name_at), *_the(thing, at)), at)
     p.mood = _feels(p, w.PROUD, at, *_had(w.HELPED, at), (other.name, "person", name_at))
 
 
@@ -191,7 +194,7 @@ def _feels(p: Person, word: Symbol, at: int, *reason: tuple[Symbol, str, int]) -
 
 
 def _had(verb: Symbol, at: int) -> Reason:
-    """"had lost", as a reason."""
+    """ "had lost", as a reason."""
     return (w.HAD_ONCE, "reason", at), (verb, "reason", at), (w.LE, "", -1)
 
 

@@ -31,7 +31,7 @@ _QUESTIONS = {
 }
 _REPLIES = {
     "en": {
-        "where": "In the {answer}.",
+        "where": "In {answer}.",
         "who": "{answer} had it.",
         "what": "The {answer}.",
         "why": "Because {answer}.",
@@ -52,7 +52,7 @@ _PLOTS = {
         "lay": "A {colour} {thing} lay about",
         "kept": " and still had it in the end.",
         "moved": ", and in the end {person} had it.",
-        "lies": ", and in the end it was in the {place}.",
+        "lies": ", and in the end it was in {place}.",
         "lost": ", and in the end it was lost.",
         "eaten": ", and {person} ate it.",
     },
@@ -91,8 +91,8 @@ def questions(story: Story, language: str = "en") -> list[Asked]:
 
     for p in story.state.people:
         ask("where", p.said, p.said + 1, p)
-        if p.town is not None:
-            ask("from", p.town_said, p.town_said + 1, p)
+        if p.home is not None:
+            ask("from", p.home_said, p.home_said + 1, p)
         if len(p.holds) == 1:
             at = _last(story, p.holds[0].noun, story.body)
             ask("what", at, at + 1, p)

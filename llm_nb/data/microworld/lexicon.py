@@ -61,20 +61,14 @@ MEN = _words(
     + _MEN_OR_TOWNS,
     "PER",
 )
-TOWNS = _words(
+PLACES = _words(
     "PROPN",
     "Paris/巴黎 Rome/罗马 London/伦敦 Madrid/马德里 Vienna/维也纳 Oslo/奥斯陆 Athens/雅典 Cairo/开罗 "
-    f"Lima/利马 Tokyo/东京 Boston/波士顿 Chicago/芝加哥 {_WOMEN_OR_TOWNS} {_MEN_OR_TOWNS}",
+    "Lima/利马 Tokyo/东京 Boston/波士顿 Chicago/芝加哥 Berlin/柏林 Prague/布拉格 Lisbon/里斯本 "
+    "Dublin/都柏林 Moscow/莫斯科 Delhi/德里 Seoul/首尔 Hanoi/河内 Geneva/日内瓦 Milan/米兰 "
+    "Naples/那不勒斯 Venice/威尼斯 Warsaw/华沙 Istanbul/伊斯坦布尔 Manila/马尼拉 Quito/基多 "
+    f"{_WOMEN_OR_TOWNS} {_MEN_OR_TOWNS}",
     "LOC",
-)
-PLACES = _words(
-    "NOUN",
-    "kitchen/厨房 garden/花园 hall/大厅 library/图书馆 attic/阁楼 cellar/地窖 barn/谷仓 yard/院子 "
-    "park/公园 shop/商店 school/学校 station/车站 market/市场 museum/博物馆 stable/马厩 forest/森林 "
-    "office/办公室 tower/塔楼 church/教堂 hotel/旅馆 bakery/面包店 theatre/剧院 castle/城堡 "
-    "factory/工厂 harbour/港口 hospital/医院 mill/磨坊 meadow/草地 orchard/果园 palace/宫殿 "
-    "pantry/储藏室 cottage/小屋 square/广场 tavern/酒馆 temple/寺庙 tunnel/隧道 valley/山谷 "
-    "village/村庄 workshop/作坊 zoo/动物园",
 )
 TOYS = _words(
     "NOUN",

@@ -18,6 +18,7 @@ from llm_nb.data.microworld.lexicon import Symbol
 from llm_nb.data.microworld.telling import Choosing, Teller, Telling
 from llm_nb.data.microworld.world import Mood, Person
 
+
 class Narrator(Teller):
     """Tells one story; what comes next is decided by whoever drives ``tell``."""
 
@@ -50,7 +51,7 @@ class Narrator(Teller):
         for n in range(self.grammar.people):
             names.remove(start)
             person = Person(start)
-            self.say(w.WAS, w.IN, w.THE)
+            self.say(w.WAS, w.IN)
             place = yield from self.choose_place()
             self.state.move(person, place, len(self.said) - 1)
             self.say(w.STOP)
@@ -67,7 +68,7 @@ class Narrator(Teller):
 
     def _lying_thing(self) -> Telling:
         thing = yield from self.new_thing()
-        self.say(w.WAS, w.IN, w.THE)
+        self.say(w.WAS, w.IN)
         thing.place = yield from self.choose_place()
         thing.said = len(self.said) - 1
         self.say(w.STOP)
@@ -86,14 +87,17 @@ class Narrator(Teller):
             start = yield from self.choose("start" if last else "name", options, weights)
             if start != p.subject:
                 return start
-            verb = yield from self.choose("verb", left)
+            verb = yield from self.choose("verb", tuple(left))
             left.remove(verb)
             if verb == w.CAME:
                 self.say(w.FROM)
-                towns = [t for t in self.grammar.towns if w.ENGLISH[t] != w.ENGLISH[p.name]]
-                p.town = yield from self.choose("town", towns)
-                p.town_said = at = len(self.said) - 1
-                missed = ((p.subject, "pronoun", at), (w.MISSED, "reason", at), (p.town, "town", at))
+                p.home = yield from self.choose("home", self.grammar.places)
+                p.home_said = at = len(self.said) - 1
+                missed = (
+                    (p.subject, "pronoun", at),
+                    (w.MISSED, "reason", at),
+                    (p.home, "home", at),
+                )
                 p.mood = Mood(w.HOMESICK, missed, at)
             else:
                 self.say(w.A)
@@ -125,7 +129,7 @@ class Narrator(Teller):
         return next(p for p in self.state.people if p.name == start)
 
     def _about_a_thing(self) -> Telling:
-        """"the ball was in the garden", "… was with Mia", "… was lost"."""
+        """ "the ball was in the garden", "… was with Mia", "… was lost"."""
         thing = yield from self.choose_thing(self.state.things, (w.GE,))
         if thing.holder is not None:
             self.say(w.WAS)
@@ -142,7 +146,6 @@ class Narrator(Teller):
             assert thing.place is not None
             self.say(w.WAS)
             self.recall("relation", w.IN, thing.said)
-            self.say(w.THE)
             self.recall("place", thing.place, thing.said)
             thing.said = len(self.said) - 1
         self.say(w.STOP)
@@ -152,7 +155,7 @@ class Narrator(Teller):
         self.say(w.THE, w.END)
         for i, p in enumerate(self.state.people):
             self.recall("person" if i else "start", p.name, p.said)
-            self.say(w.WAS, w.IN, w.THE)
+            self.say(w.WAS, w.IN)
             self.recall("place", p.place, p.said)
             self.say(w.AND)
             if not p.holds:

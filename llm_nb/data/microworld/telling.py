@@ -34,7 +34,6 @@ class Grammar:
     people: int = 3
     lying: int = 2  # things that lie about at the beginning, at most
     names: tuple[Symbol, ...] = w.NAMES
-    towns: tuple[Symbol, ...] = w.TOWNS
     places: tuple[Symbol, ...] = w.PLACES
     things: tuple[Symbol, ...] = w.THINGS
     colours: tuple[Symbol, ...] = w.COLOURS
@@ -43,11 +42,11 @@ class Grammar:
     def __post_init__(self) -> None:
         low, high = self.events
         if not 1 <= self.people <= len(self.names):
-            raise ValueError(f"people is {self.people}: it must be 1 to {len(self.names)}, the names")
-        if len(self.places) < 2 or not self.towns:
             raise ValueError(
-                f"{len(self.places)} places and {len(self.towns)} towns: give two and one at least"
+                f"people is {self.people}: it must be 1 to {len(self.names)}, the names"
             )
+        if len(self.places) < 2:
+            raise ValueError(f"there are {len(self.places)} places: give two at least")
         needed = self.people + self.lying
         if self.lying < 0 or min(len(self.things), len(self.colours)) < needed:
             raise ValueError(
@@ -107,7 +106,7 @@ class Teller:
     def choose_thing(
         self, things: Sequence[Thing], before: tuple[Symbol, ...] = (w.THE,)
     ) -> Generator[Choice, Symbol, Thing]:
-        """"the ball", or one time in four by its colour too: "the red ball"."""
+        """ "the ball", or one time in four by its colour too: "the red ball"."""
         self.said += before
         source = things[0].said if len(things) == 1 else -1
         options = [t.noun for t in things] + [t.colour for t in things]
@@ -122,7 +121,7 @@ class Teller:
         return thing
 
     def new_thing(self) -> Generator[Choice, Symbol, Thing]:
-        """"a red ball": a colour and a thing that the story does not have yet."""
+        """ "a red ball": a colour and a thing that the story does not have yet."""
         things, grammar = self.state.things, self.grammar
         self.said.append(w.GE)
         used = {t.colour for t in things} | {t.noun for t in things}

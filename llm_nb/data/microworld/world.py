@@ -46,8 +46,8 @@ class Person:
     place: Symbol = -1
     said: int = -1  # the word that said where they are
     stayed: bool = False  # since they came: it is said once
-    town: Symbol | None = None
-    town_said: int = -1
+    home: Symbol | None = None  # where they come from
+    home_said: int = -1
     likes: list[Thing] = field(default_factory=list)
     holds: list[Thing] = field(default_factory=list)
     owes: tuple[Person, int] | None = None  # who gave them something, not thanked yet
