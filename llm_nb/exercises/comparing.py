@@ -35,7 +35,7 @@ def difference(actual: Any, expected: Any, rtol: float, atol: float) -> str | No
         return _dict_difference(actual, expected, rtol, atol)
     if wanted in (list, tuple):
         if len(actual) != len(expected):
-            return f"{len(actual)} items, expected {len(expected)}"
+            return f"length {len(actual)}, expected {len(expected)}"
         for place, (mine, right) in enumerate(zip(actual, expected, strict=True)):
             if found := difference(mine, right, rtol, atol):
                 return f"at [{place}]: {found}"
@@ -94,4 +94,8 @@ def _versus(actual: Any, expected: Any) -> str:
 def _named(value: Any) -> str:
     names = {type(None): "None", Tensor: "a tensor", np.ndarray: "a NumPy array", str: "text"}
     names |= {float: "a number (float)", int: "a whole number (int)", bool: "True or False"}
-    return names.get(type(value), f"a {type(value).__name__}")
+    kind = type(value)
+    strange = kind.__module__ != "builtins"
+    return names.get(
+        kind, f"an object of class {kind.__name__}" if strange else f"a {kind.__name__}"
+    )
