@@ -61,12 +61,16 @@ def test_its_form(master: Any) -> None:
     for cell in master.cells:
         assert role(cell).get("grade_id", cell.id) == cell.id
         if cell.cell_type == "code":
-            assert not cell.outputs
+            assert all(output.get("name") == "stdout" for output in cell.outputs)
             assert len(cell.source.splitlines()) <= 25
             visible = re.sub(r"### BEGIN.*?### END[^\n]*", "", cell.source, flags=re.S)
             assert "HIDDEN" not in visible or cell.metadata.tags == ["instructor"]
         elif not is_paper(cell):
             assert "Solution" not in cell.source
+    code = [cell for cell in master.cells[1:] if cell.cell_type == "code"]
+    counts = [cell.execution_count for cell in code]
+    assert counts[0]
+    assert counts == list(range(counts[0], counts[0] + len(counts))), "run it: make notebooks"
 
 
 def test_what_issue_and_design_ask_of_a_set(master: Any) -> None:
@@ -181,6 +185,12 @@ def test_every_choice_keeps_what_the_answers_say() -> None:
     for d_model in CHOICES["d_model"]:
         assert 3.99 < Parameters(d_model=d_model).width_factor < 4  # "almost four"
         assert d_model % 8 == 0  # eight heads
+
+
+def test_the_instructors_page_counts_the_points() -> None:
+    points = sum(row[-1] for row in headings(read_notebook(master_path(ROOT, "11"))))
+    page = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    assert f"with {points} points" in page
 
 
 def test_the_two_shapes_of_11_8_have_equal_blocks() -> None:

@@ -133,6 +133,8 @@ def test_the_page_has_hints_and_by_edition_solutions(master: Any) -> None:
         assert "HIDDEN" not in text
         assert "Marking" not in text
         assert "](../11_gpt2.ipynb)" in text
+    shown = {cell.id for cell in reader.cells if cell.get("outputs")}
+    assert shown == {"start", "11-7-train", "11-7-write"}  # the experiment, no check's verdict
     assert sum("dropdown} Solution" in cell.source for cell in reader.cells) == 8
     assert leaked(reader, pieces)
     assert leaked(course, pieces) == []
