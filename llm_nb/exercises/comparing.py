@@ -30,7 +30,8 @@ def difference(actual: Any, expected: Any, rtol: float, atol: float) -> str | No
     if wanted is np.ndarray:
         if actual.dtype != expected.dtype:
             return f"dtype {actual.dtype}, expected {expected.dtype}"
-        return _tensor_difference(torch.from_numpy(actual), torch.from_numpy(expected), rtol, atol)
+        mine, right = (torch.from_numpy(x.copy()) for x in (actual, expected))  # strides forward
+        return _tensor_difference(mine, right, rtol, atol)
     if wanted is dict:
         return _dict_difference(actual, expected, rtol, atol)
     if wanted in (list, tuple):
@@ -42,11 +43,8 @@ def difference(actual: Any, expected: Any, rtol: float, atol: float) -> str | No
         return None
     if wanted is float:
         same = math.isclose(actual, expected, rel_tol=rtol, abs_tol=atol)
-        return (
-            None
-            if same or (actual != actual and expected != expected)
-            else _versus(actual, expected)
-        )
+        both_nan = math.isnan(actual) and math.isnan(expected)
+        return None if same or both_nan else _versus(actual, expected)
     return None if actual == expected else _versus(actual, expected)
 
 
@@ -65,6 +63,9 @@ def _dict_difference(actual: dict, expected: dict, rtol: float, atol: float) -> 
 
 def _tensor_difference(actual: Tensor, expected: Tensor, rtol: float, atol: float) -> str | None:
     actual, expected = actual.detach(), expected.detach()
+    if actual.layout != torch.strided or actual.is_meta or actual.is_quantized:
+        kind = "quantized" if actual.is_quantized else f"{actual.layout} on {actual.device}"
+        return f"a tensor that is {kind}, expected a plain one".replace("torch.", "")
     if actual.shape != expected.shape:
         return f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
     if actual.dtype != expected.dtype:

@@ -115,6 +115,15 @@ def _raising(error):
     return answer
 
 
+class Mute(ValueError):
+    def __str__(self):
+        raise TypeError
+
+
+def test_an_error_that_cannot_speak_is_reported_all_the_same() -> None:
+    assert re.fullmatch(r"Mute in line \d+, `raise error`", said(_raising(Mute())))
+
+
 def test_leaving_python_is_an_error_like_others() -> None:
     assert said(_raising(SystemExit(0))).startswith("SystemExit")
 
@@ -232,6 +241,9 @@ def test_an_object_that_equals_everything_is_of_a_wrong_type() -> None:
         (torch.tensor([1, 2]), torch.tensor([1, 3]), "at [1] 2, expected 3 (1 of 2 values differ)"),
         (torch.tensor(1.0), torch.tensor(2.0), "1, expected 2 (1 of 1 values differ)"),
         (np.ones(2), np.ones(2), None),
+        (np.arange(3)[::-1], np.array([2, 1, 0]), None),
+        (torch.ones(2).to_sparse(), torch.ones(2), "a tensor that is sparse_coo on cpu, expected"),
+        (torch.ones(2, device="meta"), torch.ones(2), "a tensor that is strided on meta, expected"),
         (np.ones(2, np.float32), np.ones(2), "dtype float32, expected float64"),
         (torch.tensor([-torch.inf]), torch.tensor([-torch.inf]), None),
         (

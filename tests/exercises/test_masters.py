@@ -145,6 +145,17 @@ def test_a_class_gets_other_numbers_everywhere(master: Any) -> None:
     assert other.metadata.llm_nb == {"exercises": chapter_module(chapter).NAME, "variant": 2028}
 
 
+def test_a_class_never_gets_the_books_number(master: Any) -> None:
+    module = chapter_module(headings(master)[0][0][:2])
+    own = parameters_of(module, None)
+    for variant in range(2024, 2064):
+        theirs = parameters_of(module, variant)
+        for name, options in module.CHOICES.items():
+            assert getattr(theirs, name) in options
+            assert getattr(own, name) in options
+            assert getattr(theirs, name) != getattr(own, name)
+
+
 def test_hints_and_messages_do_not_quote_the_solution(master: Any) -> None:
     chapter = headings(master)[0][0][:2]
     pieces = secrets(for_class(master, chapter, None))
