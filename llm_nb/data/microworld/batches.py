@@ -6,6 +6,7 @@ nothing by heart but the language.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -53,7 +54,8 @@ class StoryBatches:
             raise ValueError(f"batch_size is {batch_size}: it must be at least 1")
         self.vocabulary, self.batch_size, self.seed = vocabulary, batch_size, seed
         self.language, self.grammar = language, grammar
-        self.fingerprint = repr((vocabulary.tokens, batch_size, seed, language, grammar))
+        settings = (vocabulary.tokens, batch_size, seed, language, grammar)
+        self.fingerprint = hashlib.blake2b(repr(settings).encode(), digest_size=12).hexdigest()
 
     def __getitem__(self, n: int) -> Batch:
         first = n * self.batch_size

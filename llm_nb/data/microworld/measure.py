@@ -38,7 +38,7 @@ class Word(NamedTuple):
 def words(story: Story, language: str = "en") -> list[Word]:
     """The words of a story, in order."""
     forms = w.FORMS[language]
-    notes = {note.index: note for note in story.notes}
+    notes = {note.at: note for note in story.notes}
     bits = dict(story.surprises)
     number: list[int] = []  # of the word that each symbol is, or that comes next
     found: list[Word] = []

@@ -62,7 +62,7 @@ class Narrator(Teller):
     def _name_or_thing(self, names: list[Symbol]) -> Choosing:
         """Somebody's name, or one time in three "a", of something that lies about."""
         if len(self.state.things) == self.grammar.lying:
-            return (yield from self.choose("name", names))
+            return (yield from self.choose("name", tuple(names)))
         weights = [2] * len(names) + [len(names)]
         return (yield from self.choose("name", [*names, w.A], weights))
 
@@ -77,17 +77,18 @@ class Narrator(Teller):
         """What else there is to say of somebody new; returns the word that comes after it."""
         left = [w.CAME, w.HAD]
         while True:
+            verbs = tuple(left)
             if last and not self.state.things:  # nothing could happen without any
                 options, weights = [p.subject], [1]
-                left = [w.HAD]
+                verbs = (w.HAD,)
             else:
-                options, weights = self._starts(0) if last else (names, [1] * len(names))
+                options, weights = self._starts(0) if last else (names[:], [1] * len(names))
                 options = [*options, p.subject] if left else options
                 weights = [*weights, len(left) * sum(weights)] if left else weights
             start = yield from self.choose("start" if last else "name", options, weights)
             if start != p.subject:
                 return start
-            verb = yield from self.choose("verb", tuple(left))
+            verb = yield from self.choose("verb", verbs)
             left.remove(verb)
             if verb == w.CAME:
                 self.say(w.FROM)

@@ -21,7 +21,7 @@ NEAR = 30  # how much rather people go where something of the story is than else
 class Note(NamedTuple):
     """Why a word stands where it stands. Words without a note are fixed by their sentence."""
 
-    index: int  # of the symbol in ``said``
+    at: int  # the index of the symbol in ``said``
     kind: str
     options: int  # how many could have come; 1: the state of the world left no choice
     source: int  # the index of the word that it goes back to, or −1

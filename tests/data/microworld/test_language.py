@@ -13,20 +13,19 @@ from llm_nb.data.microworld.narrator import Narrator
 from llm_nb.data.microworld.stories import drive, entropy_bits
 
 FIRST = (
-    "A purple mask was in Boston. Charlotte was in Boston. She came from Hanoi. "
-    "She had a golden toy. Adam was in Venice. He came from Lincoln. "
-    "He had a grey sandwich. Bruno was in Venice. He had a black cup. "
-    "Bruno lost the black cup. The sandwich was with Adam. Bruno stayed in Venice. "
-    "Adam lost the sandwich. Bruno was sad because he had lost the cup. "
-    "Adam found the sandwich. Bruno looked for the cup. Charlotte took the mask. "
-    "Bruno went to Houston. "
-    "In the end Charlotte was in Boston and had the toy and the mask. "
-    "Adam was in Venice and had the sandwich. Bruno was in Houston and had nothing."
+    "Hugo was in Chelsea. He came from Delhi. Laura was in Prague. She had a red puppet. "
+    "She came from Madison. Dallas was in Prague. "
+    "Laura was homesick because she missed Madison. Dallas stayed in Prague. "
+    "Laura stayed in Prague. Hugo was homesick because he missed Delhi. "
+    "The puppet was with Laura. Hugo went to Austin. Laura gave Dallas the puppet. "
+    "She went to Madison. She was proud because she had helped Dallas. "
+    "In the end Hugo was in Austin and had nothing. Laura was in Madison and had nothing. "
+    "Dallas was in Prague and had the puppet."
 )
 SECOND = (
-    "一个黄色的瓶子在马德里。露丝在马德里。她有一个紫色的玩具。她来自伊斯坦布尔。悉尼在林肯。大卫在华沙。他来自里斯本。他有一个黑色的梨。露丝喜欢黄色的瓶子。大卫去了"
-    "马德里。他待在马德里。露丝拿起了黄色的瓶子。大卫去了奥斯陆。悉尼待在林肯。大卫吃了梨。露丝待在马德里。她留着瓶子。最后露丝在马德里，有玩具和瓶子。悉尼在林肯，什"
-    "么也没有。大卫在奥斯陆，什么也没有。"
+    "利奥在罗马。他来自巴黎。他有一个灰色的芒果。奥兰多在达拉斯。他有一个紫色的水桶。朱莉娅在罗马。利奥给了朱莉娅芒果。朱莉娅去了都柏林。那个灰色的芒果在朱莉娅那里。"
+    "利奥很自豪，因为他帮了朱莉娅。奥兰多丢了水桶。他找到了紫色的水桶。朱莉娅待在都柏林。奥兰多待在达拉斯。他去了罗马。最后利奥在罗马，什么也没有。奥兰多在罗马，有水"
+    "桶。朱莉娅在都柏林，有芒果。"
 )
 MANY = [story(n, seed=7) for n in range(300)]
 SMALL = Grammar(
@@ -38,8 +37,8 @@ SMALL = Grammar(
     colours=w.COLOURS[:1],
     events=(1, 2),
 )
-TWO = replace(SMALL, people=2, things=w.THINGS[:2], colours=w.COLOURS[:2], events=(0, 1))
-LYING = replace(TWO, lying=1, things=w.THINGS[:3], colours=w.COLOURS[:3], events=(0, 0))
+TWO = replace(SMALL, people=2, things=w.THINGS[:2], colours=w.COLOURS[:2], events=(0, 0))
+LYING = replace(SMALL, lying=1, things=w.THINGS[:2], colours=w.COLOURS[:2], events=(1, 1))
 
 
 @pytest.mark.parametrize("language", w.LANGUAGES)
