@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Tagged:
             if not all(isinstance(part, str) and part for part in given):
                 raise ValueError(f"a {what} of {given[:8]} is empty or no text: give a string")
         if fault := bio_fault(self.tags):
-            raise ValueError(fault)
+            raise ValueError(fault.message)
 
 
 @dataclass(frozen=True)
@@ -222,20 +222,26 @@ def label_names(examples: Iterable[Any]) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: (name != "O", name)))
 
 
-def bio_fault(tags: Sequence[str]) -> str | None:
-    """What is wrong with tags that look like BIO, in one sentence; None where nothing is."""
+class BioFault(NamedTuple):
+    """What is wrong with tags that look like BIO, and at which word."""
+
+    place: int
+    message: str
+
+
+def bio_fault(tags: Sequence[str]) -> BioFault | None:
+    """The first fault of tags that look like BIO; None where there is none."""
     if not any(tag.startswith(("B-", "I-")) for tag in tags):
         return None
     before = "O"
     for place, tag in enumerate(tags):
         prefix, _, kind = tag.partition("-")
         if tag != "O" and (prefix not in ("B", "I") or not kind):
-            return f"tag {tag!r} of word {place} is not BIO: use O, B- and a type, I- and a type"
+            message = f"tag {tag!r} of word {place} is not BIO: use O, B- and a type, I- and a type"
+            return BioFault(place, message)
         if prefix == "I" and before not in (f"B-{kind}", f"I-{kind}"):
-            return (
-                f"tag {tag!r} of word {place} follows {before!r}, so it continues nothing: "
-                f"write B-{kind}, or convert the tags by to_bio"
-            )
+            message = f"tag {tag!r} of word {place} follows {before!r}, so it continues nothing: "
+            return BioFault(place, f"{message}write B-{kind}, or convert the tags by to_bio")
         before = tag
     return None
 
