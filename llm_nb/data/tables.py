@@ -18,6 +18,10 @@ Columns = Mapping[str, str | int]
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
+class MissingColumn(BadFile):
+    """A table without a column that was asked for."""
+
+
 class Row(NamedTuple):
     """One row, and the line of the file where it ends (in Parquet: its number, from 1)."""
 
@@ -32,7 +36,8 @@ def read_rows(path: str | Path, columns: Columns, kind: str = "") -> list[Row]:
     ``kind``, one of ``TABLES``, says what a file is whose name does not.
 
     Raises:
-        BadFile: a column is missing, a row has too many or too few fields, a line is no JSON
+        MissingColumn: there is no such column.
+        BadFile: a row has too many or too few fields, a line is no JSON
             object, or the file is no Parquet.
         ValueError: the name ends in none of ``TABLES``.
     """
@@ -120,7 +125,7 @@ def _places(path: Path, header: list[str], columns: Columns) -> dict[str, int]:
 def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
     missing = [theirs for theirs in columns.values() if theirs not in found]
     if missing:
-        raise BadFile(
+        raise MissingColumn(
             path,
             1 if path.suffix != ".parquet" else None,
             f"there is no column {missing[0]!r} among {', '.join(map(repr, found)) or 'none'}: "
@@ -141,7 +146,7 @@ def _objects(path: Path, columns: Columns) -> Iterator[Row]:
         if not isinstance(record, dict):
             raise BadFile(path, number, f"a {type(record).__name__}, not an object {{…}}")
         if missing := [theirs for theirs in columns.values() if theirs not in record]:
-            raise BadFile(
+            raise MissingColumn(
                 path, number, f"there is no {missing[0]!r} among {', '.join(map(repr, record))}"
             )
         yield Row(number, {ours: record[theirs] for ours, theirs in columns.items()})
