@@ -5,9 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("torch")
-
-from llm_nb.data.order import Order  # noqa: E402
+from llm_nb.data.order import Order
 
 
 @given(
