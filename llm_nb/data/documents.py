@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from llm_nb.data.reading import BadFile, read_text
+from llm_nb.data.reading import BadFile, read_json, read_text
 from llm_nb.data.tables import TABLES, MissingColumn, read_rows
 
 # The column of a table that holds its text, the first of these that it has.
@@ -83,10 +81,7 @@ def _rows(path: Path, name: str, text_column: str) -> Documents:
 def _notebook(path: Path) -> str:
     """The sources of a notebook's cells."""
     try:
-        cells: list[Any] = json.loads(read_text(path))["cells"]
-        return "\n\n".join("".join(cell["source"]) for cell in cells)
-    except json.JSONDecodeError as error:
-        raise BadFile(path, error.lineno, f"no JSON ({error.msg}): is the file whole?") from None
+        return "\n\n".join("".join(cell["source"]) for cell in read_json(path)["cells"])
     except (KeyError, TypeError):
         raise BadFile(path, None, "no notebook of format 4: save it with Jupyter") from None
 

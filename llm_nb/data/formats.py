@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import struct
 import warnings
@@ -15,7 +14,7 @@ import numpy as np
 from scipy.io import wavfile
 
 from llm_nb.data.examples import Answer, Question, Tagged, Utterance, bio_fault
-from llm_nb.data.reading import BadFile, read_text, text_lines
+from llm_nb.data.reading import BadFile, read_json, text_lines
 from llm_nb.data.tables import empty
 from llm_nb.extras import library
 
@@ -68,11 +67,8 @@ def read_squad(path: str | Path) -> list[Question]:
         BadFile: the file is no JSON or has another structure, or an answer does not stand where
             its offset says; the question is named by its id.
     """
-    text = read_text(path).rstrip()
     try:
-        articles = json.loads(text)["data"]
-    except json.JSONDecodeError as error:
-        raise BadFile(path, error.lineno, f"no JSON ({error.msg}): is the file whole?") from None
+        articles = read_json(path)["data"]
     except (KeyError, TypeError):
         raise BadFile(path, None, f"no SQuAD file, which holds {_SQUAD}") from None
     found, at = [], "its beginning"

@@ -7,8 +7,10 @@ stops the reading with the name of the file, the line and the remedy.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 MAX_LINE = 64_000_000  # bytes; SQuAD 2.0's training set is one line of 42 MB
 
@@ -59,6 +61,18 @@ def text_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 def read_text(path: str | Path) -> str:
     """The whole text of a UTF-8 file, lines ended by ``\\n``; errors as in ``text_lines``."""
     return "".join(f"{line}\n" for _, line in text_lines(path))
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        BadFile: as ``text_lines``, or the text is no JSON.
+    """
+    try:
+        return json.loads(read_text(path).rstrip())
+    except json.JSONDecodeError as error:
+        raise BadFile(path, error.lineno, f"no JSON ({error.msg}): is the file whole?") from None
 
 
 def _without_mark(path: Path, raw: bytes) -> bytes:
