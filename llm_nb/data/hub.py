@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from llm_nb.data.reading import BadFile
 from llm_nb.data.tables import read_rows
 from llm_nb.extras import library
 from llm_nb.files import whole_folder
@@ -99,8 +100,12 @@ def _fill(where: HubSet, folder: Path, seconds: float) -> None:
 
 def rows(where: HubSet, part: str, seconds: float = FETCH_SECONDS) -> list[dict[str, Any]]:
     """The rows of one of our parts, class names for their numbers; errors as in ``fetch``."""
-    path = fetch(where, seconds) / f"{part}.parquet"
-    return [row.values for row in read_rows(path, {name: name for name in where.columns})]
+    folder = fetch(where, seconds)
+    try:
+        found = read_rows(folder / f"{part}.parquet", {name: name for name in where.columns})
+    except (BadFile, FileNotFoundError) as error:
+        raise HubError(f"{error}; delete {folder}, and it is fetched anew") from None
+    return [row.values for row in found]
 
 
 def check_reachable(seconds: float = REACH_SECONDS) -> None:

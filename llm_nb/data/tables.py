@@ -163,7 +163,7 @@ def _parquet(path: Path, columns: Columns) -> list[Row]:
     except (OSError, ValueError) as error:  # pyarrow's own errors are of these
         if isinstance(error, BadFile):
             raise
-        raise BadFile(path, None, f"no Parquet, or cut short ({error}): fetch it again") from None
+        raise BadFile(path, None, f"no Parquet, or cut short ({error}): make it anew") from None
     parts = {ours: table.column(str(theirs)).to_pylist() for ours, theirs in columns.items()}
     rows = zip(*parts.values(), strict=True)
     return [Row(i, dict(zip(parts, row, strict=True))) for i, row in enumerate(rows, 1)]

@@ -78,7 +78,9 @@ def test_a_set_is_fetched_once_and_then_read_without_a_process(repository, monke
 
     monkeypatch.setattr(subprocess, "run", no_process)
     assert rows(where, "validation")[1] == {"sentence": "真没意思。", "label": None}
-    assert [path.name for path in fetch(where).iterdir()] != []
+    (fetch(where) / "train.parquet").write_bytes(b"PAR1")
+    with pytest.raises(HubError, match="cut short .*; delete .*, and it is fetched anew"):
+        rows(where, "train")
 
 
 def test_what_is_not_as_expected_is_said_and_leaves_nothing(repository):

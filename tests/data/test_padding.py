@@ -8,6 +8,7 @@ from llm_nb.data.alignment import align_tags, question_windows  # noqa: E402
 from llm_nb.data.examples import Answer, Question  # noqa: E402
 from llm_nb.data.feeds import Feed  # noqa: E402
 from llm_nb.data.padding import LabelledEncodings, SequencePairs, pad  # noqa: E402
+from llm_nb.files import remove_folder  # noqa: E402
 from llm_nb.models.bert import BertConfig  # noqa: E402
 from llm_nb.models.bert_heads import (  # noqa: E402
     BertForQuestionAnswering,
@@ -16,6 +17,7 @@ from llm_nb.models.bert_heads import (  # noqa: E402
 )
 from llm_nb.models.transformer import Transformer, TransformerConfig  # noqa: E402
 from llm_nb.text.wordpiece import SPECIAL_TOKENS, WordPiece  # noqa: E402
+from llm_nb.training import TrainConfig, Trainer  # noqa: E402
 
 TOKENIZER = WordPiece([*SPECIAL_TOKENS, *"abcdefgh", "##b"])
 TEXTS = ["a", "ab c d e", "f g", "a b c d e f g h", "h h h"]
@@ -101,6 +103,28 @@ def test_the_models_take_the_batches():
         10, 10, 8, d_model=12, d_ff=24, n_heads=2, n_encoder_layers=1, n_decoder_layers=1
     )
     assert Transformer(config).loss(translations()[0]).isfinite()
+
+
+@pytest.mark.parametrize("make", [classes, tags])
+def test_training_goes_on_with_the_next_batch(make, tmp_path):
+    labels = tuple("012345678")
+    config = BertConfig(14, 16, d_model=12, n_layers=1, n_heads=2, d_ff=24, labels=labels)
+    kind = BertForTokenClassification if make is tags else BertForSequenceClassification
+    plan = TrainConfig(steps=6, warmup=0, save_every=3)
+
+    def trainer():
+        torch.manual_seed(0)
+        return Trainer(kind(config), Feed(make()), plan, folder=tmp_path)
+
+    whole = trainer()
+    whole.fit()
+    remove_folder(max(tmp_path.glob("step-*")))
+    rest = trainer()
+    rest.resume()
+    assert rest.step == 3
+    rest.fit()
+    for name, value in rest.model.state_dict().items():
+        assert torch.equal(value, whole.model.state_dict()[name])
 
 
 @pytest.mark.parametrize(
