@@ -79,7 +79,7 @@ def test_a_set_is_fetched_once_and_then_read_without_a_process(repository, monke
     monkeypatch.setattr(subprocess, "run", no_process)
     assert rows(where, "validation")[1] == {"sentence": "真没意思。", "label": None}
     (fetch(where) / "train.parquet").write_bytes(b"PAR1")
-    with pytest.raises(HubError, match="cut short .*; delete .*, and it is fetched anew"):
+    with pytest.raises(HubError, match=r"cut short .*; delete .*, and it is fetched anew"):
         rows(where, "train")
 
 
