@@ -140,7 +140,7 @@ class Utterance:
             )
 
 
-Example = TypeVar("Example")
+E = TypeVar("E")
 
 # What the examples of each task are.
 TASKS: dict[str, type] = {
@@ -156,7 +156,7 @@ TASKS: dict[str, type] = {
 
 
 @dataclass(frozen=True)
-class TaskData(Generic[Example]):
+class TaskData(Generic[E]):
     """The examples of one task in three parts, any of which may be empty, but not all.
 
     ``labels`` names the classes or tags in a fixed order, () where the task has none.
@@ -165,9 +165,9 @@ class TaskData(Generic[Example]):
 
     name: str
     task: str
-    train: Sequence[Example]
-    validation: Sequence[Example]
-    test: Sequence[Example]
+    train: Sequence[E]
+    validation: Sequence[E]
+    test: Sequence[E]
     licence: str
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -191,7 +191,7 @@ class TaskData(Generic[Example]):
                 f"{self.name} has label {unknown[0]!r}, not one of {', '.join(self.labels)}"
             )
 
-    def part(self, name: str) -> Sequence[Example]:
+    def part(self, name: str) -> Sequence[E]:
         """``"train"``, ``"validation"`` or ``"test"``.
 
         Raises:

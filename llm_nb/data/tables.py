@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from llm_nb.data.reading import MAX_LINE, BadFile, text_lines
 from llm_nb.extras import library
 
-Example = TypeVar("Example")
+E = TypeVar("E")
 # Our name of a field → the name of its column, or its place from 0 where the file has no header.
 Columns = Mapping[str, str | int]
 
@@ -55,8 +55,8 @@ def read_rows(path: str | Path, columns: Columns, kind: str = "") -> list[Row]:
 
 
 def read_examples(
-    path: str | Path, columns: Columns, make: Callable[..., Example], kind: str = ""
-) -> list[Example]:
+    path: str | Path, columns: Columns, make: Callable[..., E], kind: str = ""
+) -> list[E]:
     """``make(**fields)`` of every row: ``make`` is a class of ``examples`` or a function.
 
     >>> read_examples("mine.tsv", {"text": "sentence", "label": "label"}, Labelled)
