@@ -33,19 +33,21 @@ def load_task(
     """One of ``SETS`` by its name.
 
     Args:
-        folder: local files, in the layout that ``book/data.md`` describes; None: ``LLM_NB_DATA``.
+        folder: where local files are, in the layout that ``book/data.md`` describes. None: in
+            ``LLM_NB_DATA``, where they may be or not.
         limit: at most so many examples of each part, the first; None: all.
         seconds: the longest that fetching may take.
 
     Raises:
         ValueError: there is no set of this name.
+        FileNotFoundError: the set is not in ``folder``.
         BadFile: a local file is not as it should be.
         HubError: the set can be had nowhere, and no offline tier has its task.
     """
     known = SETS.get(name)
     if known is None:
         raise ValueError(f"unknown data set {name!r}: use {', '.join(SETS)}")
-    place = _local_folder(known, folder)
+    place = _local_folder(name, known, folder)
     if place is not None and known.from_files is not None:
         parts = known.from_files(place)
         return _task_data(name, known, parts, limit, (f"from local files, {place.name}",))
@@ -99,13 +101,16 @@ def articles(lines: Iterable[str]) -> list[str]:
     return [f"{text}\n" for text in texts if text.strip()]
 
 
-def _local_folder(known: DataSet, folder: str | Path | None) -> Path | None:
-    """Where the local files of a set are; None where there are none."""
+def _local_folder(name: str, known: DataSet, folder: str | Path | None) -> Path | None:
+    """Where the local files of a set are; None where none were named and none are there."""
     base = folder or os.environ.get("LLM_NB_DATA")
     place = Path(base, known.local) if base and known.local else None
-    if folder is not None and not Path(folder).is_dir():
-        raise FileNotFoundError(f"no folder at {folder}: check the path")
-    return place if place is not None and place.is_dir() else None
+    if place is not None and place.is_dir():
+        return place
+    if folder is not None:
+        wanted = f"no folder {known.local} there" if known.local else "it has no local form"
+        raise FileNotFoundError(f"{name} is not in {folder}: {wanted} (see book/data.md)")
+    return None
 
 
 def _from_hub(name: str, known: DataSet, limit: int | None, seconds: float) -> TaskData[Any]:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_nb.data.corpora import _paragraphs, language_reference, standard_library
@@ -24,6 +24,7 @@ def similarity(one, other):
 WORDS = st.lists(st.sampled_from("abc"), max_size=14).map(" ".join)
 
 
+@settings(deadline=None)
 @given(
     st.lists(WORDS, max_size=6),
     st.lists(WORDS, max_size=6),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_nb.data.examples import (
@@ -89,6 +89,7 @@ def test_tags_are_named_with_outside_first():
     assert data.labels == ("O", "B-PER")
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.just("O"), st.tuples(st.sampled_from("BIES"), st.sampled_from("PL")))))
 def test_whatever_the_tags_are_they_become_bio(drawn):
     tags = [tag if tag == "O" else "-".join(tag) for tag in drawn]

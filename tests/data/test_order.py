@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_nb.data.order import Order
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 50), min_size=1, max_size=60),
     st.integers(1, 9),

@@ -1,7 +1,7 @@
 """Packed documents: every token once, none sees another document, little is padding."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -18,6 +18,7 @@ def documents(sizes):
     return [[next(flat) for _ in range(size)] for size in sizes]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.integers(1, 9))
 def test_every_token_but_the_first_of_a_document_is_a_target_once(sizes, context):
     texts = documents(sizes)

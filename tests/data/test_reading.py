@@ -1,7 +1,7 @@
 """Lines of text files, and what is said of those that cannot be read."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_nb.data.reading import MAX_LINE, BadFile, read_text, text_lines
@@ -58,6 +58,7 @@ def test_a_missing_file_and_a_folder(tmp_path):
             list(text_lines(path))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r\0", codec="utf-8"))))
 def test_lines_come_back_as_they_were_written(tmp_path_factory, lines):
     path = tmp_path_factory.getbasetemp() / "lines.txt"

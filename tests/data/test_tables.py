@@ -4,7 +4,7 @@ import csv
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_nb.data.examples import Labelled, Translated
@@ -90,6 +90,7 @@ def test_a_long_field_is_read_and_the_limit_of_csv_is_left_alone(tmp_path):
 FIELD = st.text(st.characters(exclude_characters="\n\r\t\0", codec="utf-8"), min_size=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(FIELD, FIELD), min_size=1), st.sampled_from([".csv", ".tsv", ".jsonl"]))
 def test_what_was_written_comes_back(tmp_path_factory, rows, kind):
     path = write(tmp_path_factory.getbasetemp() / f"rows{kind}", rows)

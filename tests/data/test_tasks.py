@@ -116,8 +116,10 @@ def test_unknown_names_and_folders(tmp_path):
         load_task("imdb")
     with pytest.raises(ValueError, match="unknown text 'wiki': use wikitext-2"):
         load_text("wiki")
-    with pytest.raises(FileNotFoundError, match="no folder at"):
+    with pytest.raises(FileNotFoundError, match=r"sst2 is not in .*: no folder sst2 there"):
         load_task("sst2", folder=tmp_path / "none")
+    with pytest.raises(FileNotFoundError, match=r"squad is not in .*: it has no local form"):
+        load_task("squad", folder=tmp_path)
 
 
 def test_wikitext_is_cut_into_articles(monkeypatch):
