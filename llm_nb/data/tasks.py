@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,9 @@ def load_task(
         )
     print(f"{name}: {reason}. The microworld stands in ({known.task}, {known.language}).")
     microworld = import_module("llm_nb.data.microworld.tasks")
-    return microworld.load(known.task, language=known.language)
+    data = microworld.load(known.task, language=known.language)
+    shorter = {part: getattr(data, part)[:limit] for part in ("train", "validation", "test")}
+    return replace(data, **shorter)
 
 
 def load_text(name: str, *, seconds: float = hub.FETCH_SECONDS) -> Corpus:

@@ -53,7 +53,8 @@ def microworld(monkeypatch):
 
     def load(task, language="en", n_train=2000, n_test=500, seed=0):
         asked.append((task, language))
-        return TaskData("microworld", "sentiment", [Labelled("Ann smiled.", "glad")], [], [], "MIT")
+        story = Labelled("Ann smiled.", "glad")
+        return TaskData("microworld", "sentiment", [story] * 9, [], [], "MIT", ("glad", "sad"))
 
     module = ModuleType("llm_nb.data.microworld.tasks")
     module.load = load
@@ -82,7 +83,8 @@ def test_the_turns_of_a_dialogue(monkeypatch):
 @pytest.mark.usefixtures("no_hub")
 @pytest.mark.parametrize("name", [n for n, s in SETS.items() if s.task in MICROWORLD_TASKS])
 def test_without_the_hub_the_microworld_stands_in_and_one_line_says_so(name, microworld, capsys):
-    assert load_task(name).name == "microworld"
+    data = load_task(name, limit=4)
+    assert (data.name, len(data.train), data.labels) == ("microworld", 4, ("glad", "sad"))
     assert microworld == [(SETS[name].task, "zh" if name == "xquad-zh" else "en")]
     out = capsys.readouterr().out
     assert out.count("\n") == 1
