@@ -160,7 +160,7 @@ class TaskData(Generic[E]):
     """The examples of one task in three parts, any of which may be empty, but not all.
 
     ``labels`` names the classes or tags in a fixed order, () where the task has none.
-    ``notes`` says in sentences what loading left out.
+    ``notes`` says what it is, where it was found, and what loading left out.
     """
 
     name: str

@@ -26,7 +26,7 @@ from llm_nb.extras import library
 from llm_nb.files import whole_folder
 
 REACH_SECONDS = 5.0  # to find out whether the hub is there at all
-FETCH_SECONDS = 900.0  # for one data set; WikiText-103, 314 MB, needs a minute at 5 MB/s
+FETCH_SECONDS = 900.0  # for one data set, however slow the line
 
 
 @dataclass(frozen=True)

@@ -143,4 +143,5 @@ def _task_data(
     train, validation, test = (
         tuple(parts.get(part, ()))[:limit] for part in ("train", "validation", "test")
     )
+    notes = (known.about, *notes)
     return TaskData(name, known.task, train, validation, test, known.licence, notes=notes)

@@ -1,5 +1,7 @@
 """Padded batches: labels of every shape, masks, and the losses that take them."""
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,6 +20,7 @@ from llm_nb.models.bert_heads import (  # noqa: E402
 from llm_nb.models.transformer import Transformer, TransformerConfig  # noqa: E402
 from llm_nb.text.wordpiece import SPECIAL_TOKENS, WordPiece  # noqa: E402
 from llm_nb.training import TrainConfig, Trainer  # noqa: E402
+from llm_nb.training.step import n_targets  # noqa: E402
 
 TOKENIZER = WordPiece([*SPECIAL_TOKENS, *"abcdefgh", "##b"])
 TEXTS = ["a", "ab c d e", "f g", "a b c d e f g h", "h h h"]
@@ -103,6 +106,22 @@ def test_the_models_take_the_batches():
         10, 10, 8, d_model=12, d_ff=24, n_heads=2, n_encoder_layers=1, n_decoder_layers=1
     )
     assert Transformer(config).loss(translations()[0]).isfinite()
+
+
+def test_the_trainer_counts_the_targets_of_pairs_without_their_padding():
+    """Two steps' worth of one large batch, and the same in two small ones of unequal length."""
+    torch.manual_seed(0)
+    config = TransformerConfig(
+        10, 10, 8, d_model=12, d_ff=24, n_heads=2, n_encoder_layers=1, n_decoder_layers=1
+    )
+    model = Transformer(replace(config, dropout=0.0, label_smoothing=0.0))
+    small = translations()
+    batches = [small[n] for n in range(small.order.per_epoch)]
+    counts = [n_targets(model, batch) for batch in batches]
+    assert sum(counts) == 6
+    whole = SequencePairs(small.sources, small.targets, 0, 3)[0]
+    parts = [model.loss(b) * n / sum(counts) for b, n in zip(batches, counts, strict=True)]
+    torch.testing.assert_close(model.loss(whole), sum(parts))
 
 
 @pytest.mark.parametrize("make", [classes, tags])

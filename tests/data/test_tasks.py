@@ -70,7 +70,8 @@ def test_rows_of_the_hub_become_examples(name, monkeypatch):
     monkeypatch.setattr(hub, "rows", lambda where, part, seconds: [bad, good, good, good])
     data = load_task(name, limit=3)
     assert all(len(data.part(part)) == 2 for part in SETS[name].hub.parts)
-    assert "left out" in data.notes[1]
+    assert data.notes[:2] == (SETS[name].about, f"from the hub, {SETS[name].hub.repository}")
+    assert data.notes[2].startswith("left out")
     assert set(SETS[name].hub.columns) == set(good)
 
 
