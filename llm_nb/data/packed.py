@@ -3,6 +3,9 @@
 ``batches.token_stream`` joins documents and ``RandomWindows`` cuts anywhere: simple, but a window
 then begins in the middle of one text and looks back into another. Here a document stays whole where
 it fits, several share a row, and their numbers keep attention inside each.
+
+BERT needs none of this: a document is a row of ``padding.LabelledEncodings`` or
+``pretraining.MaskedTexts``, and the model itself packs the real tokens of a batch.
 """
 
 from __future__ import annotations
