@@ -153,6 +153,9 @@ def split_documents(
     A paragraph is kept where it first occurs (documents in the order of their names), so no
     paragraph stands on both sides. Near repetitions within the training part stay: they make no
     score dishonest.
+
+    Where more than half of the validation part would go, as with sentences made from a pattern,
+    nothing nearly repeated is dropped, since that is what the text is like; a note says so.
     """
     seen: set[bytes] = set()
     sides: tuple[list[list[str]], list[list[str]]] = ([], [])
@@ -161,17 +164,21 @@ def split_documents(
         paragraphs = _paragraphs(documents[key])
         n_all += len(paragraphs)
         sides[_held_out(key, validation_share)].append(_without_repeats(paragraphs, seen))
-    known = [paragraph for document in sides[0] for paragraph in document]
-    validation, n_near = [], 0
-    matches = iter(near_duplicates([p for document in sides[1] for p in document], known))
-    for document in sides[1]:
-        kept = [paragraph for paragraph in document if next(matches) is None]
-        n_near += len(document) - len(kept)
-        validation.append(kept)
+    known, held_out = ([p for document in side for p in document] for side in sides)
+    twins = [match is not None for match in near_duplicates(held_out, known)]
+    if sum(twins) > len(twins) / 2:
+        share = f"{sum(twins):,} of {len(twins):,} paragraphs of the validation text"
+        notes = (
+            *notes,
+            f"{share} nearly repeat the training text, too many to drop: so it is made",
+        )
+        twins = [False] * len(twins)
+    drop = iter(twins)
+    validation = [[p for p in document if not next(drop)] for document in sides[1]]
     train, validation_texts = (
         tuple(_joined(document) for document in side if document) for side in (sides[0], validation)
     )
-    return Corpus(name, train, validation_texts, licence, n_all - len(seen), n_near, notes)
+    return Corpus(name, train, validation_texts, licence, n_all - len(seen), sum(twins), notes)
 
 
 def split_as_it_is(
