@@ -170,7 +170,7 @@ def split_documents(
         share = f"{sum(twins):,} of {len(twins):,} paragraphs of the validation text"
         notes = (
             *notes,
-            f"{share} nearly repeat the training text, too many to drop: so it is made",
+            f"{share} nearly repeat the training text, too many to drop: the text is made that way",
         )
         twins = [False] * len(twins)
     drop = iter(twins)
