@@ -15,6 +15,7 @@ from importlib.metadata import version
 COMMANDS = {  # name: (module, one line of help)
     "address": ("llm_nb.address", "show, set or check the repository's address"),
     "train": ("llm_nb.commands.train", "train a language model and save it"),
+    "microworld": ("llm_nb.commands.microworld", "train on stories whose entropy is known"),
     "tokenize": ("llm_nb.commands.tokenize", "turn text into tokens, once for many runs"),
     "export": ("llm_nb.commands.export", "write a checkpoint in the Hugging Face format"),
     "exercises": ("llm_nb.commands.exercises", "hand exercises out and grade them"),

@@ -84,6 +84,7 @@ _GPT2_CONFIG = {
     "n_heads": "n_head",
     "dropout": "resid_pdrop",
     "eps": "layer_norm_epsilon",
+    "init_std": "initializer_range",
 }
 
 

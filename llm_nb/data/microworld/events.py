@@ -26,7 +26,7 @@ def possible(t: Teller, p: Person) -> tuple[list[Symbol], list[int]]:
         add(w.STAYED, 3)
     if p.mood is not p.told:
         add(w.FELT, 4)
-    if p.owes is not None:
+    if p.owes is not None and p.owes[0] in company:
         add(w.THANKED, 4)
     if p.home is not None:
         add(w.DREAMED, 1)

@@ -37,7 +37,7 @@ class Grammar:
     places: tuple[Symbol, ...] = w.PLACES
     things: tuple[Symbol, ...] = w.THINGS
     colours: tuple[Symbol, ...] = w.COLOURS
-    events: tuple[int, int] = (6, 9)  # at least, at most
+    events: tuple[int, int] = (4, 7)  # at least, at most
 
     def __post_init__(self) -> None:
         low, high = self.events

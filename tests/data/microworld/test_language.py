@@ -17,15 +17,12 @@ FIRST = (
     "She came from Madison. Dallas was in Prague. "
     "Laura was homesick because she missed Madison. Dallas stayed in Prague. "
     "Laura stayed in Prague. Hugo was homesick because he missed Delhi. "
-    "The puppet was with Laura. Hugo went to Austin. Laura gave Dallas the puppet. "
-    "She went to Madison. She was proud because she had helped Dallas. "
-    "In the end Hugo was in Austin and had nothing. Laura was in Madison and had nothing. "
-    "Dallas was in Prague and had the puppet."
+    "In the end Hugo was in Chelsea and had nothing. "
+    "Laura was in Prague and had the puppet. Dallas was in Prague and had nothing."
 )
 SECOND = (
     "利奥在罗马。他来自巴黎。他有一个灰色的芒果。奥兰多在达拉斯。他有一个紫色的水桶。朱莉娅在罗马。利奥给了朱莉娅芒果。朱莉娅去了都柏林。那个灰色的芒果在朱莉娅那里。"
-    "利奥很自豪，因为他帮了朱莉娅。奥兰多丢了水桶。他找到了紫色的水桶。朱莉娅待在都柏林。奥兰多待在达拉斯。他去了罗马。最后利奥在罗马，什么也没有。奥兰多在罗马，有水"
-    "桶。朱莉娅在都柏林，有芒果。"
+    "利奥很自豪，因为他帮了朱莉娅。朱莉娅吃了芒果。她很饱，因为她吃了芒果。最后利奥在罗马，什么也没有。奥兰多在达拉斯，有水桶。朱莉娅在都柏林，什么也没有。"
 )
 MANY = [story(n, seed=7) for n in range(300)]
 SMALL = Grammar(

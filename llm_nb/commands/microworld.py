@@ -1,0 +1,176 @@
+"""``llm-nb microworld``: train a model of words on endless stories whose entropy is known."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Train a language model on stories of the microworld, fresh ones in every batch, and judge it on
+stories that were held out, beside the entropy of the language, which no model can go under.
+
+rnn, lstm and gpt2 are sized for a minute of two cores; gpt2-long for most of an hour of one.
+"""
+
+EPILOG = """\
+examples:
+  llm-nb microworld gpt2 --out small
+      the Transformer of a minute: weights, and bits a word as training went on
+  llm-nb microworld lstm --lr 0.01 --part validation --out try
+      another rate, judged on the stories that are for choosing settings
+  llm-nb microworld ngram --out counts
+      Kneser-Ney of every order that fits, on as many stories as the others read
+"""
+
+# Chosen by bits a word on the validation stories, with about as many tries for each.
+MODELS: dict[str, dict[str, Any]] = {
+    "rnn": {"steps": 3000, "lr": 2e-3, "d": 128, "layers": 1},
+    "lstm": {"steps": 3000, "lr": 5e-3, "d": 128, "layers": 1},
+    "gpt2": {"steps": 3000, "lr": 4e-3, "d": 64, "layers": 2, "heads": 4},
+    "gpt2-long": {"steps": 14_000, "lr": 2.5e-3, "d": 96, "layers": 3, "heads": 6, "batch": 32},
+}
+NGRAM_STORIES = 48_000
+PARTS = ("validation", "test")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register ``microworld`` and its options."""
+    parser = subparsers.add_parser(
+        "microworld",
+        help="train on stories whose entropy is known",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("model", choices=("ngram", *MODELS), help="what to train")
+    add("--out", type=Path, required=True, help="the folder to write")
+    add("--steps", type=int, help="how many; the schedule ends with them")
+    add("--lr", type=float, help="the peak of the learning rate")
+    add("--width", type=int, help="d_model, or the width of the recurrent state")
+    add("--seed", type=int, default=0, help="of the weights and of the stories; default: 0")
+    add("--part", choices=PARTS, default="test", help="the held-out stories; default: test")
+    add("--language", choices=("en", "zh"), default="en", help="default: en")
+    add("--threads", type=int, help="of the processor; default: all")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, judge, write."""
+    import torch
+
+    from llm_nb.data.microworld.batches import held_out, word_vocabulary
+    from llm_nb.metrics.stories import StoryJudge
+    from llm_nb.runtime import keep_freed_memory
+
+    if args.out.exists() and any(args.out.iterdir()):
+        raise ValueError(f"{args.out} is not empty: choose another --out")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    keep_freed_memory()
+    vocabulary = word_vocabulary(args.language)
+    told = held_out(500, part=PARTS.index(args.part))
+    judge = StoryJudge(told, vocabulary, args.language)
+    train = _count if args.model == "ngram" else _train
+    record = train(args, judge)
+    record |= {
+        "model": args.model,
+        "seed": args.seed,
+        "part": args.part,
+        "language": args.language,
+        "floor": judge.floor,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "record.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    print(f"{args.model}: {record['bits_per_word']:.4f} bits a word, floor {judge.floor:.4f}")
+    return 0
+
+
+def build(name: str, vocab_size: int, d: int) -> Any:
+    """A new model of that name, with weights drawn from torch's generator."""
+    import torch
+
+    from llm_nb.models.gpt2 import GPT2, GPT2Config
+    from llm_nb.models.positions import sinusoids
+    from llm_nb.models.recurrent_lm import RecurrentLM, RecurrentLMConfig
+
+    settings = MODELS[name]
+    if name in ("rnn", "lstm"):
+        return RecurrentLM(RecurrentLMConfig(vocab_size, name, d, d, settings["layers"], 0.0))  # type: ignore[arg-type]
+    config = GPT2Config(
+        vocab_size, context=256, d_model=d, n_layers=settings["layers"],
+        n_heads=settings["heads"], dropout=0.0, init_std=0.1,
+    )  # fmt: skip
+    model = GPT2(config)
+    # Positions are learned; they begin as sinusoids, from which "three words back" is one rotation
+    # wherever it starts, instead of something to find out for each place.
+    with torch.no_grad():
+        model.wpe.weight.copy_(config.init_std * sinusoids(config.context, d))
+    return model
+
+
+def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
+    import torch
+
+    from llm_nb.commands.model_folder import write_model_folder
+    from llm_nb.data.feeds import Feed
+    from llm_nb.data.microworld.batches import StoryBatches
+    from llm_nb.training import TrainConfig, Trainer
+
+    settings = MODELS[args.model]
+    steps, lr = args.steps or settings["steps"], args.lr or settings["lr"]
+    torch.manual_seed(args.seed)
+    model = build(args.model, len(judge.vocabulary), args.width or settings["d"])
+    batch_size = settings.get("batch", 16)
+    source = StoryBatches(judge.vocabulary, batch_size, args.seed, args.language)
+    config = TrainConfig(
+        steps, lr, warmup=50, weight_decay=0.01, betas=(0.9, 0.98), final=0.05,
+        eval_every=max(1, steps // 12),
+    )  # fmt: skip
+    trainer = Trainer(model, Feed(source), config, lambda: judge.per_word(judge.bits(model)))
+    history = trainer.fit()
+    write_model_folder(model.eval(), args.out, torch.float32)
+    return {
+        "bits_per_word": history.val[-1][2],
+        "curve": history.val,
+        "seconds": history.seconds,
+        "steps": steps,
+        "lr": lr,
+        "stories": steps * batch_size,
+        "words": history.tokens,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def _count(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
+    import time
+    from itertools import islice
+
+    from llm_nb.data.microworld.batches import BEGIN
+    from llm_nb.data.microworld.stories import stories
+    from llm_nb.models.ngram import KneserNey
+
+    begin, stream = judge.vocabulary.special_tokens[BEGIN], []
+    for told in islice(stories(args.seed), NGRAM_STORIES):
+        stream += [begin, *judge.vocabulary.encode(told.words(args.language))]
+    by_order, seconds = {}, {}
+    size = len(judge.vocabulary)
+    for order in range(3, 64 // (size - 1).bit_length() + 1):
+        started = time.perf_counter()
+        model = KneserNey(order, size).fit(stream)
+        seconds[order] = time.perf_counter() - started
+        by_order[order] = judge.per_word(judge.bits_by_counting(model))
+        print(f"order {order}: {by_order[order]:.4f} bits a word")
+    best = min(by_order, key=lambda order: by_order[order])
+    return {
+        "bits_per_word": by_order[best],
+        "order": best,
+        "orders": by_order,
+        "seconds": seconds[best],
+        "stories": NGRAM_STORIES,
+        "words": len(stream) - NGRAM_STORIES,
+    }
