@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from llm_nb.models.attention import Backend, attention, attention_weights
 from llm_nb.models.cache import KVCache
 from llm_nb.models.checks import check_heads, check_ids, check_shares, check_sizes
-
-IGNORE = -100  # a target that is no target: it counts in no loss
+from llm_nb.models.chunked_loss import vocabulary_loss
 
 
 @dataclass(frozen=True)
@@ -190,9 +189,7 @@ class GPT2(nn.Module):
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""
         ids, targets = batch
-        return F.cross_entropy(
-            self(ids).flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE
-        )
+        return vocabulary_loss(self.body(ids).flatten(0, 1), self.wte.weight, targets.flatten())
 
     @torch.no_grad()
     def hidden_states(

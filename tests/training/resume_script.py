@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from llm_nb.data.feeds import Feed, RandomWindows
+from llm_nb.models import chunked_loss
 from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.training import TrainConfig, Trainer
 from llm_nb.training.world import join
@@ -46,6 +47,8 @@ def trainer(folder, precision="fp32", optimizer="adamw", wide=16, world=None, **
 if __name__ == "__main__":
     folder, precision, optimizer, stop, strategy = sys.argv[1:6]
     torch.set_num_threads(1)
+    if chunk := os.environ.get("CHUNK"):  # logits at a time, fewer than the vocabulary has for all
+        chunked_loss._CHUNK["cpu"] = int(chunk)
     with join(strategy) as world:
         run = trainer(
             folder,
