@@ -37,6 +37,8 @@ class Comparison:
     contenders: dict[str, Callable[[], object]]
     packages: tuple[str, ...]
     note: str = ""  # what must be known to read the figures, measured in the same run
+    # Where contenders have processes of their own: bytes that each held at most, asked at the end.
+    peaks: Callable[[], dict[str, int]] | None = None
 
 
 def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
@@ -54,18 +56,20 @@ def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
 def table(comparison: Comparison, seconds: dict[str, list[float]]) -> str:
     """The comparison in markdown."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ours = next(iter(medians.values()))
-    lines = [
-        f"## {comparison.title}\n",
-        f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |",
-        "|---|---|---|---|---|",
-    ]
+    first, ours = next(iter(medians.items()))
+    peaks = comparison.peaks() if comparison.peaks is not None else {}
+    head = f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |"
+    more = " peak memory, GB | memory of the first row to it |" if peaks else ""
+    lines = [f"## {comparison.title}\n", head + more, "|---" * (7 if peaks else 5) + "|"]
     for name, median in medians.items():
         spread = max(seconds[name]) / min(seconds[name])
-        lines.append(
+        line = (
             f"| {name} | {comparison.work / median:.3g} | {median:.3g} | {spread:.2f} "
             f"| {median / ours:.2f} |"
         )
+        if peaks:
+            line += f" {peaks[name] / 1e9:.2f} | {peaks[first] / peaks[name]:.2f} |"
+        lines.append(line)
     versions = ", ".join(f"{name} {version(name)}" for name in comparison.packages)
     note = f"\n{comparison.note}\n" if comparison.note else ""
     return "\n".join([*lines, f"\n{versions}; {len(seconds[name])} rounds.\n{note}"])

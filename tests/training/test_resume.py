@@ -1,7 +1,6 @@
 """A run that was broken off ends as if it had not been: bit for bit, in a new process."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,35 +14,17 @@ from torch.testing import assert_close
 
 from llm_nb.training.checkpoints import Checkpoints
 
-SCRIPT = Path(__file__).with_name("resume_script.py")
-sys.path.insert(0, str(SCRIPT.parent))
-from resume_script import STEPS, trainer  # noqa: E402
-
-ENVIRONMENT = os.environ | {"CI": "1", "OMP_NUM_THREADS": "1"}
+sys.path.insert(0, str(Path(__file__).parent))
+from broken_runs import ENVIRONMENT, SCRIPT, assert_same, everything, launch
+from resume_script import STEPS, trainer
 
 
 def train(folder, precision="fp32", optimizer="adamw", stop=0, processes=1, strategy="ddp", **env):
     """Run the script to its end; what it printed."""
-    many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, *(many if processes > 1 else []), str(SCRIPT), str(folder)]
-    command += [precision, optimizer, str(stop), strategy]
-    done = subprocess.run(
-        command, env=ENVIRONMENT | env, capture_output=True, text=True, timeout=200
-    )
+    script = (precision, optimizer, str(stop), strategy)
+    done = launch(folder, processes=processes, script=script, **env)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")
-
-
-def everything(folder):
-    """All tensors of the last checkpoint."""
-    last = Path(folder) / f"step-{STEPS:08}"
-    return load_file(last / "model.safetensors") | load_file(last / "training.safetensors")
-
-
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, tensor in one.items():
-        assert torch.equal(tensor, other[name]), name
 
 
 @pytest.mark.parametrize(

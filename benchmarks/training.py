@@ -1,0 +1,244 @@
+"""A step of training a GPT-2 on one core: this package's trainer, nanoGPT's manner, transformers.
+
+Six layers 384 wide, 12 rows of 256 tokens, fp32, at a vocabulary of 50,304 and of 65. Each
+contender has a process of its own: the thresholds of glibc and the peak of memory belong to a
+process. They take turns all the same. `training_techniques.py` takes the trainer apart.
+
+`NANOGPT=/folder` adds nanoGPT itself from a checkout of it. It has the exact GELU where GPT-2 and
+the others have its tanh form; all others must begin with the same loss as this package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from run import Comparison
+from torch import nn
+
+from llm_nb.data.feeds import Feed, RandomWindows
+from llm_nb.models import chunked_loss
+from llm_nb.models.gpt2 import GPT2, GPT2Config
+from llm_nb.models.pretrained import to_hugging_face
+from llm_nb.runtime import keep_freed_memory
+from llm_nb.training import TrainConfig, Trainer
+from llm_nb.training.optim import decay_groups
+from llm_nb.training.progress import peak_memory
+
+ROWS, CONTEXT, WIDTH, LAYERS, HEADS = 12, 256, 384, 6, 6
+LR, CLIP, DECAY, BETAS = 1e-3, 1.0, 0.1, (0.9, 0.95)
+OURS, BASELINE = "llm-nb, Trainer", "in nanoGPT's manner"
+NANOGPT, HUGGING_FACE = "nanoGPT", "transformers, GPT2LMHeadModel"
+TECHNIQUES = ("fused AdamW", "chunked loss", "raised thresholds")
+TITLE = f"A step of training a GPT-2 of {LAYERS} layers × {WIDTH}"
+Step = Callable[[], float]  # one step of training; its loss
+
+
+def without(technique: str) -> str:
+    """The contender that has all techniques but this one."""
+    return f"{OURS}, without {technique}"
+
+
+def with_only(technique: str) -> str:
+    """The contender that has this technique alone."""
+    return f"{BASELINE}, with {technique}"
+
+
+def batches(vocab_size: int) -> Feed:
+    """The same batches for every contender."""
+    ids = np.random.default_rng(0).integers(vocab_size, size=1 << 20, dtype=np.int32)
+    return Feed(RandomWindows(ids, CONTEXT, ROWS))
+
+
+def gpt2(vocab_size: int) -> GPT2:
+    """The same weights for every contender."""
+    torch.manual_seed(0)
+    return GPT2(GPT2Config(vocab_size, CONTEXT, WIDTH, LAYERS, HEADS, dropout=0.0))
+
+
+def plain_loop(
+    model: nn.Module, loss: Callable[[Any], torch.Tensor], feed: Feed, fused: bool = False
+) -> Step:
+    """The usual few lines: loss, backward, clipping, AdamW."""
+    groups = decay_groups(model, DECAY)
+    optimizer = torch.optim.AdamW(groups, lr=LR, betas=BETAS, fused=fused)
+    model.train()
+
+    def step() -> float:
+        value = loss(next(feed))
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return value.item()
+
+    return step
+
+
+def our_trainer(vocab_size: int, techniques: tuple[str, ...]) -> Step:
+    """The trainer as `llm-nb train` has it, or less one of its techniques."""
+    model = gpt2(vocab_size)
+    config = TrainConfig(
+        10**6, LR, "constant", warmup=0, weight_decay=DECAY, betas=BETAS, clip=CLIP
+    )
+    step = Trainer(model, batches(vocab_size), config).train_step
+    if "fused AdamW" not in techniques:
+        groups = decay_groups(model, DECAY)
+        step.optimizer = torch.optim.AdamW(groups, lr=LR, betas=BETAS, fused=False)
+    model.train()
+    numbers = count()
+    return lambda: step(next(numbers)).loss
+
+
+def nanogpt(vocab_size: int) -> Step:
+    """Karpathy's model and optimiser from the folder NANOGPT; its loop's few lines are ours."""
+    spec = importlib.util.spec_from_file_location(
+        "nanogpt_model", Path(os.environ["NANOGPT"], "model.py")
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["nanogpt_model"] = module
+    spec.loader.exec_module(module)
+    model = module.GPT(
+        module.GPTConfig(CONTEXT, vocab_size, LAYERS, HEADS, WIDTH, dropout=0.0, bias=True)
+    )
+    turned = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+    weights = {
+        name: tensor.T if name.endswith(turned) else tensor
+        for name, tensor in to_hugging_face(gpt2(vocab_size)).items()
+    }
+    model.load_state_dict(weights, strict=False)
+    feed = batches(vocab_size)
+    optimizer = model.configure_optimizers(DECAY, LR, BETAS, "cpu")
+    model.train()
+
+    def step() -> float:
+        _, loss = model(*next(feed))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    return step
+
+
+def hugging_face(vocab_size: int) -> Step:
+    """The class of transformers in the plain loop."""
+    import transformers
+
+    config = transformers.GPT2Config(
+        **{"vocab_size": vocab_size, "n_positions": CONTEXT, "n_embd": WIDTH},
+        **{"n_layer": LAYERS, "n_head": HEADS, "bos_token_id": None, "eos_token_id": None},
+        **{"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+        use_cache=False,
+    )
+    model = transformers.GPT2LMHeadModel(config)
+    model.load_state_dict(to_hugging_face(gpt2(vocab_size)), strict=False)
+    return plain_loop(
+        model,
+        lambda batch: model(batch[0], shift_labels=batch[1], labels=batch[1]).loss,
+        batches(vocab_size),
+    )
+
+
+def make(name: str, vocab_size: int) -> Step:
+    """The step of a contender, ready to run."""
+    if name == HUGGING_FACE:
+        return hugging_face(vocab_size)
+    if name == NANOGPT:
+        return nanogpt(vocab_size)
+    has = {OURS: TECHNIQUES, BASELINE: ()}
+    has |= {without(t): tuple(x for x in TECHNIQUES if x != t) for t in TECHNIQUES}
+    has |= {with_only(t): (t,) for t in TECHNIQUES}
+    techniques = has[name]
+    if "raised thresholds" in techniques:
+        keep_freed_memory()
+    if "chunked loss" not in techniques:
+        chunked_loss._CHUNK["cpu"] = 1 << 62
+    if name.startswith(OURS):
+        return our_trainer(vocab_size, techniques)
+    model = gpt2(vocab_size)
+    return plain_loop(model, model.loss, batches(vocab_size), "fused AdamW" in techniques)
+
+
+def serve(name: str, vocab_size: int, steps: int, pipe: Connection) -> None:
+    """What a contender's process does: on True, so many steps and their first loss; then bytes."""
+    torch.set_num_threads(1)
+    step = make(name, vocab_size)
+    pipe.send(peak_memory(torch.device("cpu")))
+    while pipe.recv():
+        first, *_ = [step() for _ in range(steps)]
+        pipe.send(first)
+    pipe.send(peak_memory(torch.device("cpu")))
+
+
+class Contender:
+    """A process that trains when it is called."""
+
+    def __init__(self, name: str, vocab_size: int, steps: int) -> None:
+        context = multiprocessing.get_context("spawn")  # a fresh allocator, and a fresh peak
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(name, vocab_size, steps, theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()  # so that its end is noticed here
+        self.before: int = self.pipe.recv()  # bytes at most, of what is loaded and of the weights
+        self.losses: list[float] = []
+
+    def __call__(self) -> None:
+        self.pipe.send(True)
+        self.losses.append(self.pipe.recv())
+
+    def close(self) -> int:
+        """End the process; bytes that it held at most."""
+        self.pipe.send(False)
+        peak = self.pipe.recv()
+        self.process.join()
+        return peak
+
+
+def compare(title: str, vocab_size: int, steps: int, names: list[str], note: str) -> Comparison:
+    """Contenders of one vocabulary, which must all begin with the same loss."""
+    contenders = {name: Contender(name, vocab_size, steps) for name in names}
+
+    def close() -> dict[str, int]:
+        peaks = {name: contender.close() for name, contender in contenders.items()}
+        first = contenders[names[0]].losses[0]
+        for name, contender in contenders.items():
+            tolerance = 1e-3 if name == NANOGPT else 1e-5
+            assert math.isclose(contender.losses[0], first, rel_tol=tolerance), name
+        return peaks
+
+    before = max(contender.before for contender in contenders.values()) / 1e9
+    return Comparison(
+        title,
+        steps * ROWS * CONTEXT / 1e3,
+        "thousand tokens",
+        dict(contenders),
+        ("llm-nb", "torch", "transformers") if HUGGING_FACE in names else ("llm-nb", "torch"),
+        f"Equal first losses. Memory is that of the whole process, {before:.2f} GB of it at most "
+        f"before the first step. {note}".strip(),
+        close,
+    )
+
+
+def comparisons() -> Iterator[Comparison]:
+    """The large vocabulary, then the small one."""
+    there = bool(os.environ.get("NANOGPT"))
+    names = [OURS, BASELINE, *([NANOGPT] if there else []), HUGGING_FACE]
+    absent = "" if there else "No checkout of nanoGPT itself was given (NANOGPT)."
+    yield compare(f"{TITLE}, vocabulary 50,304", 50_304, 1, names, absent)
+    yield compare(f"{TITLE}, vocabulary 65", 65, 2, names, absent)
