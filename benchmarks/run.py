@@ -37,8 +37,8 @@ class Comparison:
     contenders: dict[str, Callable[[], object]]
     packages: tuple[str, ...]
     note: str = ""  # what must be known to read the figures, measured in the same run
-    # Where contenders have processes of their own: bytes that each held at most, asked at the end.
-    peaks: Callable[[], dict[str, int]] | None = None
+    # More columns, asked for after the last round: by title, a value of each contender in order.
+    columns: Callable[[], dict[str, list[str]]] | None = None
 
 
 def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
@@ -56,20 +56,17 @@ def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
 def table(comparison: Comparison, seconds: dict[str, list[float]]) -> str:
     """The comparison in markdown."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    first, ours = next(iter(medians.items()))
-    peaks = comparison.peaks() if comparison.peaks is not None else {}
+    ours = next(iter(medians.values()))
+    columns = comparison.columns() if comparison.columns is not None else {}
     head = f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |"
-    more = " peak memory, GB | memory of the first row to it |" if peaks else ""
-    lines = [f"## {comparison.title}\n", head + more, "|---" * (7 if peaks else 5) + "|"]
-    for name, median in medians.items():
+    head += "".join(f" {title} |" for title in columns)
+    lines = [f"## {comparison.title}\n", head, "|---" * (5 + len(columns)) + "|"]
+    for i, (name, median) in enumerate(medians.items()):
         spread = max(seconds[name]) / min(seconds[name])
-        line = (
+        lines.append(
             f"| {name} | {comparison.work / median:.3g} | {median:.3g} | {spread:.2f} "
-            f"| {median / ours:.2f} |"
+            f"| {median / ours:.2f} |" + "".join(f" {values[i]} |" for values in columns.values())
         )
-        if peaks:
-            line += f" {peaks[name] / 1e9:.2f} | {peaks[first] / peaks[name]:.2f} |"
-        lines.append(line)
     versions = ", ".join(f"{name} {version(name)}" for name in comparison.packages)
     note = f"\n{comparison.note}\n" if comparison.note else ""
     return "\n".join([*lines, f"\n{versions}; {len(seconds[name])} rounds.\n{note}"])

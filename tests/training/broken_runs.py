@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import torch
 from resume_script import STEPS
 from safetensors.torch import load_file
+from torch.testing import assert_close
 
 SCRIPT = Path(__file__).with_name("resume_script.py")
 ENVIRONMENT = os.environ | {"CI": "1", "OMP_NUM_THREADS": "1"}
@@ -32,4 +32,4 @@ def everything(folder):
 def assert_same(one, other):
     assert one.keys() == other.keys()
     for name, tensor in one.items():
-        assert torch.equal(tensor, other[name]), name
+        assert_close(tensor, other[name], rtol=0, atol=0, equal_nan=True, msg=name)

@@ -43,7 +43,7 @@ def trainer(folder, precision="fp32", optimizer="adamw", wide=16, world=None, **
     feed = Feed(Uneven(ids, 8, 4, seed=1))
     run = Trainer(model, feed, config, lambda: float(torch.rand(())), folder=folder, **extra)
     if precision == "fp16":  # far too large: the scale falls step by step until one is not skipped
-        run.train_step.scaler = torch.amp.GradScaler("cpu", 2.0**28)
+        run.train_step.scaler = torch.amp.GradScaler("cpu", 2.0**22)
     return run
 
 

@@ -34,11 +34,18 @@ def test_a_break_changes_no_bit(tmp_path, precision, optimizer):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train(whole, precision, optimizer)[0] == f"{STEPS} False"
     assert train(broken, precision, optimizer, stop=3)[0] == "3 True"  # SIGINT: saved, then ended
-    assert Checkpoints(broken).steps()[-1] == 3
+    early = Checkpoints(broken).read(Checkpoints(broken).steps()[-1]).record
+    assert (early["step"], early["data"]["position"]) == (3, 6)
     assert train(broken, precision, optimizer)[0] == f"{STEPS} False"
     assert_same(everything(whole), everything(broken))
     name = f"history-{STEPS}.safetensors"
     assert_same(load_file(whole / name), load_file(broken / name))
+    one, other = (Checkpoints(folder).read(STEPS).record for folder in (whole, broken))
+    for part in ("step", "data", "scaler", "rng"):
+        assert one[part] == other[part]
+    if precision == "fp16":  # the scale was falling when the break came, and fell on after it
+        assert early["scaler"]["scale"] > one["scaler"]["scale"]
+        assert 0 < early["history"]["skipped"] < one["history"]["skipped"] < STEPS
 
 
 def test_one_process_two_and_two_with_shared_weights_learn_the_same(tmp_path):
@@ -53,12 +60,12 @@ def test_one_process_two_and_two_with_shared_weights_learn_the_same(tmp_path):
         assert_close(results["alone"], results[name], rtol=1e-6, atol=1e-6)
 
 
-def test_kills_at_random_moments_are_survived(tmp_path):
+def test_kills_at_random_moments_are_survived(tmp_path, record_property):
     """30 times SIGKILL, also while a checkpoint is written; each run then ends bit for bit."""
     command = [sys.executable, str(SCRIPT.with_name("kill_script.py")), str(tmp_path), "30"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=400)
-    print(done.stdout)
     assert done.returncode == 0, done.stderr
+    record_property("shown", " ".join(done.stdout.split()))
     assert done.stdout.startswith("30 kills survived")
 
 
