@@ -108,7 +108,7 @@ class Trainer:
                     if self._after_step(result.stop or (alone and interrupts.asked)):
                         break
         except RuntimeError as error:
-            if not names_a_lost_process(error):
+            if self.world.size == 1 or not names_a_lost_process(error):
                 raise
             raise ConnectionError(
                 f"another process of the run was lost at step {self.step}: start all of them again "
