@@ -81,10 +81,12 @@ if sys.argv[1] == "keep":
     keep_freed_memory()
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-torch.ones(1 << 24)  # 64 MB, freed at once
+def rounds():
+    for _ in range(10):
+        torch.ones(1 << 24)  # 64 MB, freed at once
+rounds()  # the heap has to find its size
 before = faults()
-for _ in range(10):
-    torch.ones(1 << 24)
+rounds()
 print(faults() - before)
 """
 
