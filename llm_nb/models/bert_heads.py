@@ -69,16 +69,14 @@ def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Raises:
         ValueError: no label is left, or one is outside 0 … K − 1.
     """
-    labelled = labels != IGNORE
-    chosen = _checked(labels[labelled], logits.size(1))
-    return F.cross_entropy(logits[labelled].float(), chosen)
+    chosen = _checked(labels[labels != IGNORE], logits.size(1))
+    return F.cross_entropy(logits[labels != IGNORE].float(), chosen)
 
 
 def _checked(labels: Tensor, n: int) -> Tensor:
     if not len(labels):
         raise ValueError("no label to learn from: all are −100 or at padding")
-    remedy = "check the labels of the configuration; −100 marks what is no label"
-    check_range("label", labels, n, remedy)
+    check_range("label", labels, n, "check the configuration's labels; −100 marks what is none")
     return labels
 
 
