@@ -20,8 +20,11 @@ from torch.autograd.function import once_differentiable
 
 IGNORE = -100  # a target that is no target: it counts in no loss
 
-# Logits computed at a time. On a CPU 32 MB of them: from there on chunks cost no time, and more
-# rows gain none (benchmarks/RESULTS.md). A GPU wants large products; that number is not measured.
+# Logits computed at a time. Measured on one core, forward and backward at N = 3,072 and C = 384:
+# whole logits and chunks of 128 to 1,024 rows take the same time, within 5 %, from V = 256 to
+# 2,048, and at 50,304 (3.6 s) if freed memory is kept; if it is given back, 6.3 s whole and 3.9 to
+# 4.2 in chunks. So a CPU has chunks as soon as they save memory, 32 MB of logits each. A GPU
+# wants larger products; its number is not measured.
 _CHUNK = {"cpu": 1 << 23}
 _CHUNK_ELSEWHERE = 1 << 26
 
