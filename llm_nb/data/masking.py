@@ -17,6 +17,7 @@ def mask_tokens(
     vocab_size: int,
     generator: torch.Generator,
     rate: float = 0.15,
+    word_ids: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Choose tokens and hide them: 80 % become [MASK], 10 % a random token, 10 % stay.
 
@@ -32,6 +33,9 @@ def mask_tokens(
         vocab_size: V; random tokens are drawn from 0 … V − 1.
         generator: the randomness, on the device of ``ids``.
         rate: the chance of a token to be chosen.
+        word_ids: (B, T), the word that each token is a piece of, −1 at special tokens. With it the
+            pieces of a word are chosen all or none, as in the later release of BERT ("whole word
+            masking"); what becomes of a chosen piece is still drawn for each.
 
     Returns:
         The ids to feed, (B, T), and the labels, (B, T): the true id where a token was chosen,
@@ -39,7 +43,7 @@ def mask_tokens(
 
     Raises:
         ValueError: the rate is outside [0, 1], an id is outside the vocabulary, or the
-            vocabulary has nothing but special tokens.
+            vocabulary has nothing but special tokens, or ``word_ids`` has another shape.
     """
     if not 0.0 <= rate <= 1.0:
         raise ValueError(f"rate is {rate}: it is a chance, between 0 and 1")
@@ -60,7 +64,10 @@ def mask_tokens(
         return torch.rand(ids.shape, generator=generator, device=ids.device)
 
     may = ordinary[ids]
-    chosen = (draw() < rate) & may
+    luck = draw()
+    if word_ids is not None:
+        luck = luck.gather(1, _first_pieces(word_ids, ids))
+    chosen = (luck < rate) & may
     fate = draw()
     hidden = chosen & (fate < 0.8)
     replaced = chosen & (fate >= 0.8) & (fate < 0.9)
@@ -69,3 +76,15 @@ def mask_tokens(
     ]  # (B, T)
     masked = torch.where(replaced, others, ids.masked_fill(hidden, mask_id))
     return masked, ids.masked_fill(~chosen, IGNORE)
+
+
+def _first_pieces(word_ids: Tensor, ids: Tensor) -> Tensor:
+    """Where the word of each token begins, (B, T)."""
+    if word_ids.shape != ids.shape:
+        raise ValueError(
+            f"word_ids has shape {tuple(word_ids.shape)}, needed {tuple(ids.shape)}, that of ids"
+        )
+    begins = torch.ones_like(word_ids, dtype=torch.bool)
+    begins[:, 1:] = (word_ids[:, 1:] != word_ids[:, :-1]) | (word_ids[:, 1:] < 0)
+    places = torch.arange(ids.size(1), device=ids.device).expand_as(ids)
+    return places.masked_fill(~begins, 0).cummax(1).values

@@ -153,6 +153,7 @@ class GPT2(nn.Module):
         attention_mask: Tensor | None = None,
         cache: KVCache | None = None,
         backend: Backend = "sdpa",
+        documents: Tensor | None = None,
     ) -> Tensor:
         """Next-token logits.
 
@@ -162,6 +163,8 @@ class GPT2(nn.Module):
                 positions; with padding on the left, positions count from the first real token.
             cache: earlier keys and values; extended by this call.
             backend: how attention is computed.
+            documents: (B, T) the number of the document that each token is of, where several
+                stand in one row: none sees another, and positions count from each one's start.
 
         Returns:
             (B, T, V) logits.
@@ -169,7 +172,8 @@ class GPT2(nn.Module):
         Raises:
             ValueError: the ids are outside the vocabulary, or the sequence over the context.
         """
-        return self.body(ids, attention_mask, cache, backend) @ self.wte.weight.T  # (B, T, V)
+        x = self.body(ids, attention_mask, cache, backend, documents)
+        return x @ self.wte.weight.T  # (B, T, V)
 
     def body(
         self,
@@ -177,19 +181,23 @@ class GPT2(nn.Module):
         attention_mask: Tensor | None = None,
         cache: KVCache | None = None,
         backend: Backend = "sdpa",
+        documents: Tensor | None = None,
     ) -> Tensor:
         """All but the output layer, (B, T, C); arguments as in ``forward``."""
-        x, mask = self.embed(ids, attention_mask, cache.length if cache is not None else 0)
+        past = cache.length if cache is not None else 0
+        x, mask = self.embed(ids, attention_mask, past, documents)
         for layer, block in enumerate(self.blocks):
             x = block(x, mask, cache, layer, backend)
         if cache is not None:
             cache.length += ids.size(1)
         return self.ln_f(x)
 
-    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""
-        ids, targets = batch
-        return vocabulary_loss(self.body(ids).flatten(0, 1), self.wte.weight, targets.flatten())
+    def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Mean cross-entropy, in nats, of (ids, targets), both (B, T), or of (ids, targets,
+        documents); target −100 is left out."""
+        ids, targets, *documents = batch
+        x = self.body(ids, documents=documents[0] if documents else None).flatten(0, 1)
+        return vocabulary_loss(x, self.wte.weight, targets.flatten())
 
     @torch.no_grad()
     def hidden_states(
@@ -215,15 +223,29 @@ class GPT2(nn.Module):
         return torch.stack(maps)
 
     def embed(
-        self, ids: Tensor, attention_mask: Tensor | None = None, past: int = 0
+        self,
+        ids: Tensor,
+        attention_mask: Tensor | None = None,
+        past: int = 0,
+        documents: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Token plus position vectors (B, T, C) after ``past`` positions, and the mask as
-        (B, 1, 1, S); arguments and errors as in ``forward``."""
+        (B, 1, 1, S) or (B, 1, T, T); arguments and errors as in ``forward``."""
         check_ids(ids, self.config.vocab_size, self.config.context, past)
         B, T = ids.shape
         positions = torch.arange(past, past + T, device=ids.device)
         mask = None
-        if attention_mask is not None:
+        if documents is not None:
+            if documents.shape != ids.shape or attention_mask is not None or past:
+                raise ValueError(
+                    f"documents has shape {tuple(documents.shape)}, needed {(B, T)}, without an "
+                    "attention_mask and without a cache"
+                )
+            begins = documents[:, 1:] != documents[:, :-1]
+            starts = F.pad(positions[1:] * begins, (1, 0)).cummax(1).values  # (B, T)
+            positions = positions - starts
+            mask = (documents[:, :, None] == documents[:, None, :])[:, None]  # (B, 1, T, T)
+        elif attention_mask is not None:
             if attention_mask.shape != (B, past + T):
                 raise ValueError(
                     f"attention_mask has shape {tuple(attention_mask.shape)}, needed {(B, past + T)}"

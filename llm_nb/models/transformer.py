@@ -135,6 +135,10 @@ class Transformer(nn.Module):
             label_smoothing=self.config.label_smoothing if self.training else 0.0,
         )
 
+    def n_targets(self, batch: tuple[Tensor, Tensor]) -> int:
+        """How many targets the loss of a batch is a mean over, for the trainer."""
+        return int((batch[1][:, 1:] != self.config.pad).sum())
+
     def encode(
         self, source: Tensor, source_mask: Tensor | None = None, backend: Backend = "sdpa"
     ) -> Tensor:

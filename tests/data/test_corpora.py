@@ -50,6 +50,22 @@ def test_the_split_of_a_document_depends_on_its_name_alone():
     assert set(half.train) < set(whole.train)
 
 
+def test_near_twins_leave_the_validation_text_unless_they_are_most_of_it():
+    words = "one two three four five six seven eight nine ten".split()
+    own = {f"d{i}": " ".join(f"{word}{i}" for word in words) for i in range(200)}
+    whole = split_documents("x", own, "none")
+    held_out = next(key for key, text in own.items() if f"{text}\n" in whole.validation)
+    twin = whole.train[0].rsplit(maxsplit=1)[0]  # a training paragraph without its last word
+    mended = split_documents("x", own | {held_out: twin}, "none")
+    assert (mended.n_near, mended.notes) == (1, ())
+    assert len(mended.validation) == len(whole.validation) - 1
+    pattern = {f"d{i}": " ".join([*words, str(i)]) for i in range(200)}
+    kept = split_documents("x", pattern, "none")
+    assert kept.n_near == 0
+    n = len(kept.validation)
+    assert kept.notes[0].startswith(f"{n} of {n} paragraphs of the validation text nearly repeat")
+
+
 def test_local_files_and_folders(tmp_path):
     (tmp_path / "a.txt").write_text("\n\n".join(f"paragraph {i} 北京" for i in range(100)), "utf-8")
     one = load_corpus(str(tmp_path / "a.txt"))

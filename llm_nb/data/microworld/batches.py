@@ -1,0 +1,76 @@
+"""Endless fresh stories as batches of word ids: a source for ``Feed``, and held-out sets.
+
+A generator has no last page. A model that trains on these meets no story twice and can learn
+nothing by heart but the language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+
+from llm_nb.data.batches import IGNORE, Batch
+from llm_nb.data.microworld import lexicon as w
+from llm_nb.data.microworld.stories import GRAMMAR, Story, story
+from llm_nb.data.microworld.telling import Grammar
+from llm_nb.text.vocabulary import Vocabulary
+
+BEGIN = "<s>"
+HELD_OUT = 1 << 32  # held-out stories count from here on, so that no training story is one of them
+
+
+def word_vocabulary(language: str = "en") -> Vocabulary:
+    """Every word of the language, after ``<s>``, with which a story begins."""
+    words = dict.fromkeys(sorted({form for form in w.FORMS[language] if form}), 0)
+    return Vocabulary(words, special_tokens=[BEGIN])
+
+
+def held_out(n: int, part: int = 0, seed: int = 0, grammar: Grammar = GRAMMAR) -> list[Story]:
+    """``n`` stories that no training batch of the seed has; each part has others."""
+    first = HELD_OUT * (1 + part)
+    return [story(first + i, seed, grammar) for i in range(n)]
+
+
+class StoryBatches:
+    """Batches (x, y), each (B, T): a story a row, y is x one word on, −100 at padding.
+
+    Batch n holds the stories n·B to n·B + B − 1 of the seed.
+
+    Args:
+        vocabulary: of the words and of ``<s>``, as ``word_vocabulary`` makes it.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        batch_size: int,
+        seed: int = 0,
+        language: str = "en",
+        grammar: Grammar = GRAMMAR,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}: it must be at least 1")
+        self.vocabulary, self.batch_size, self.seed = vocabulary, batch_size, seed
+        self.language, self.grammar = language, grammar
+        settings = (vocabulary.tokens, batch_size, seed, language, grammar)
+        self.fingerprint = hashlib.blake2b(repr(settings).encode(), digest_size=12).hexdigest()
+
+    def __getitem__(self, n: int) -> Batch:
+        first = n * self.batch_size
+        told = [story(first + i, self.seed, self.grammar) for i in range(self.batch_size)]
+        return story_batch(told, self.vocabulary, self.language)
+
+
+def story_batch(told: Sequence[Story], vocabulary: Vocabulary, language: str = "en") -> Batch:
+    """These stories as one batch (x, y), each (B, T)."""
+    begin = vocabulary.special_tokens[BEGIN]
+    rows = [[begin, *vocabulary.encode(s.words(language))] for s in told]
+    T = max(map(len, rows)) - 1
+    x = torch.full((len(rows), T), vocabulary.pad_id)
+    y = torch.full((len(rows), T), IGNORE)
+    for i, row in enumerate(rows):
+        ids = torch.tensor(row)
+        x[i, : len(row) - 1], y[i, : len(row) - 1] = ids[:-1], ids[1:]
+    return x, y
