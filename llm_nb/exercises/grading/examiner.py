@@ -13,7 +13,7 @@ import ast
 import builtins
 import contextlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from llm_nb.exercises.grading.codec import NotPlainData
 from llm_nb.exercises.grading.outputs import clean_outputs, clean_text
 from llm_nb.exercises.grading.sandbox import Died, Sandbox
 
+INSTRUCTOR = "instructor"  # the tag of cells that are in no notebook that is handed out
 _ERRORS = {
     name: kind
     for name, kind in vars(builtins).items()
@@ -65,19 +66,23 @@ class Run:
 
     Args:
         sandbox: not yet started.
-        imports: import statements of the master, run once before all.
+        setup: code of the master that is run here once before all.
+        names: what its tests may use beside, such as the seed of the hidden ones.
     """
 
-    def __init__(self, sandbox: Sandbox, imports: Iterable[str] = ()) -> None:
+    def __init__(
+        self, sandbox: Sandbox, setup: Iterable[str] = (), names: Mapping[str, Any] | None = None
+    ) -> None:
         self._sandbox = sandbox
         self.sandbox_limits = sandbox.limits
         self._done: list[str] = []  # the student's cells that ran and left the process alive
         self._starts = 0
         self.remarks: list[str] = []
         self._names: dict[str, Any] = {"__name__": "__main__"}
-        for statement in imports:
+        for statement in setup:
             with contextlib.suppress(Exception):  # a test that needs it will say so
-                exec(compile(statement, "<imports>", "exec"), self._names)
+                exec(compile(statement, "<setup>", "exec"), self._names)
+        self._names |= dict(names or {})
 
     def cells(self, notebook: NotebookNode) -> None:
         """Run them all; outputs are put into the notebook."""
@@ -178,18 +183,21 @@ class Run:
                         del self._names[name]
 
 
-def import_statements(notebook: NotebookNode) -> list[str]:
-    """The imports at the top level of a master's cells, solutions left out."""
+def setup_of(master: NotebookNode) -> list[str]:
+    """The code of a master that tests rely on: its imports, and cells of the tag `instructor`."""
     found = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and not utils.is_solution(cell):
-            with contextlib.suppress(SyntaxError):
-                tree = ast.parse(cell.source)
-                found += [
-                    ast.unparse(node)
-                    for node in tree.body
-                    if isinstance(node, (ast.Import, ast.ImportFrom))
-                ]
+    for cell in master.cells:
+        if cell.cell_type != "code" or utils.is_solution(cell):
+            continue
+        if INSTRUCTOR in cell.metadata.get("tags", []):
+            found.append(cell.source)
+            continue
+        with contextlib.suppress(SyntaxError):
+            found += [
+                ast.unparse(node)
+                for node in ast.parse(cell.source).body
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+            ]
     return list(dict.fromkeys(found))
 
 
@@ -204,10 +212,22 @@ def _execute(source: str, names: dict[str, Any]) -> Any:
 
 
 def _free_names(source: str) -> list[str]:
-    """The names that a cell reads and does not itself set at its top level before all else."""
-    tree = ast.parse(source)
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    return list(dict.fromkeys(node.id for node in nodes if isinstance(node.ctx, ast.Load)))
+    """The names that a cell reads and does not itself set anywhere."""
+    read, own = [], set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            read.append(node.id)
+        elif isinstance(node, ast.Name):
+            own.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        elif isinstance(node, ast.arg):
+            own.add(node.arg)
+        elif isinstance(node, ast.alias):
+            own.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            own.add(node.name)
+    return [name for name in dict.fromkeys(read) if name not in own]
 
 
 def _rebuilt(described: Any) -> Exception:

@@ -1,0 +1,223 @@
+"""A submitted notebook put back into the form that was handed out, with the student's answers.
+
+Everything but the answers comes from the notebook that was handed out: tests, locked text,
+metadata, the order of the cells. Of the submission only sources are kept, its outputs never, so
+no mistake and no trick in a file can break what comes after. Every repair is said in words.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader import utils
+
+from llm_nb.exercises.grading.outputs import clean_text
+
+MAX_FILE = 32 << 20
+MAX_SOURCE = 200_000
+MAX_CELLS = 1000
+
+
+class Unreadable(ValueError):
+    """The file is no notebook; the message says why."""
+
+
+@dataclass
+class _Cell:
+    """A cell of a submission: what of it can be used."""
+
+    kind: str
+    source: str
+    id: str
+    grade_id: str
+    duplicate: bool = field(default=False)
+
+
+def read_cells(path: Path) -> list[_Cell]:
+    """The cells of a file that a student handed in.
+
+    Raises:
+        Unreadable: it is too large, or no notebook.
+    """
+    if path.stat().st_size > MAX_FILE:
+        raise Unreadable(f"the file has over {MAX_FILE >> 20} MB")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1")
+    if not text.strip():
+        raise Unreadable("the file is empty")
+    try:
+        found = json.loads(text)
+        if isinstance(found, dict) and "worksheets" in found:
+            found = json.loads(nbformat.writes(nbformat.reads(text, as_version=4)))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the file is no JSON ({clean_text(str(error), 100)})") from None
+    except Exception as error:
+        raise Unreadable(f"an old notebook that cannot be converted ({error})"[:200]) from None
+    cells = found.get("cells") if isinstance(found, dict) else None
+    if not isinstance(cells, list):
+        raise Unreadable("the file is no notebook: it has no list of cells")
+    return [cell for found in cells[:MAX_CELLS] if (cell := _cell(found)) is not None]
+
+
+def _cell(found: Any) -> _Cell | None:
+    if not isinstance(found, dict):
+        return None
+    source = found.get("source", "")
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    metadata = found.get("metadata")
+    role = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = role.get("grade_id") if isinstance(role, dict) else None
+    kind = "code" if found.get("cell_type") == "code" else "markdown"
+    texts = [value if isinstance(value, str) else "" for value in (found.get("id"), grade_id)]
+    return _Cell(kind, clean_text(source, MAX_SOURCE), *texts)
+
+
+def repaired(cells: list[_Cell], handed_out: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """The notebook to be graded, and what had to be repaired.
+
+    Args:
+        cells: of the submission, from ``read_cells``; none for a file that cannot be read.
+        handed_out: what ``nbgrader generate_assignment`` made of the master.
+    """
+    remarks: list[str] = []
+    anchors = {c.metadata.nbgrader.grade_id: c for c in handed_out.cells if _is_anchor(c)}
+    chosen = _by_id(cells, anchors, remarks)
+    _by_content(cells, anchors, chosen, remarks)
+    place = {id(cell): name for name, cell in chosen.items()}
+    order = list(anchors)
+    groups = _missing(cells, handed_out, remarks)
+    latest, last = "", -1
+    for cell in cells:
+        if (name := place.get(id(cell))) is not None:
+            if order.index(name) < last:
+                remarks.append(f"cell {name} was moved: put back")
+            latest, last = name, max(last, order.index(name))
+        elif not cell.duplicate and cell.source.strip():
+            groups[latest].append(_plain(cell))
+    notebook = NotebookNode(nbformat=4, nbformat_minor=5, cells=groups[""])
+    notebook.metadata = handed_out.metadata.copy()
+    for name, original in anchors.items():
+        notebook.cells.append(_restored(name, original, chosen.get(name), remarks))
+        notebook.cells += groups[name]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    return notebook, remarks
+
+
+def _is_anchor(cell: NotebookNode) -> bool:
+    return bool(
+        utils.is_grade(cell) or utils.is_solution(cell) or utils.is_locked(cell)
+    ) or utils.is_task(cell)
+
+
+def _by_id(cells: list[_Cell], anchors: Any, remarks: list[str]) -> dict[str, _Cell]:
+    """Cells that say which they are; of several that say the same, the last that was worked on."""
+    chosen: dict[str, _Cell] = {}
+    for name, original in anchors.items():
+        same = [cell for cell in cells if cell.grade_id == name]
+        if not same:
+            continue
+        edited = [cell for cell in same if cell.source.strip() != original.source.strip()]
+        chosen[name] = (edited or same)[-1]
+        if len(same) > 1:
+            remarks.append(f"cell {name} was there {len(same)} times: the last edited one counts")
+        for cell in same:
+            if cell is not chosen[name]:  # an earlier version may define what others use
+                cell.duplicate = not (utils.is_solution(original) and cell in edited)
+    return chosen
+
+
+def _by_content(
+    cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell], remarks: list[str]
+) -> None:
+    """Cells without their mark: by Jupyter's id, by their text, by what they define, by place."""
+    used = {id(cell) for cell in chosen.values()}
+    names = list(anchors)
+    for number, name in enumerate(names):
+        if name in chosen:
+            continue
+        original = anchors[name]
+        free = [
+            c for c in cells if id(c) not in used and not c.duplicate and c.grade_id not in anchors
+        ]
+        wanted = _defined(original.source) if original.cell_type == "code" else set()
+        found = [c for c in free if c.id and c.id == original.get("id")]
+        found = found or [c for c in free if c.source.strip() == original.source.strip()]
+        if utils.is_solution(original):
+            found = found or [c for c in free if wanted and wanted <= _defined(c.source)]
+            if not found and original.cell_type == "markdown" and number and names[number - 1]:
+                found = _directly_after(cells, chosen.get(names[number - 1]), free)
+        if found:
+            chosen[name] = found[-1]
+            used.add(id(found[-1]))
+            remarks.append(f"cell {name} had lost its mark: recognised")
+
+
+def _directly_after(cells: list[_Cell], question: _Cell | None, free: list[_Cell]) -> list[_Cell]:
+    """The text that stands under a question, if it is nothing else."""
+    if question is None:
+        return []
+    place = next(i for i, cell in enumerate(cells) if cell is question) + 1
+    below = cells[place : place + 1]
+    return [cell for cell in below if cell.kind == "markdown" and any(cell is c for c in free)]
+
+
+def _missing(
+    cells: list[_Cell], handed_out: NotebookNode, remarks: list[str]
+) -> dict[str, list[NotebookNode]]:
+    """For each marked cell ("" for the beginning) the unmarked code after it that is gone."""
+    there = {cell.id for cell in cells} | {cell.source.strip() for cell in cells}
+    groups: dict[str, list[NotebookNode]] = {"": []}
+    latest = ""
+    for cell in handed_out.cells:
+        if _is_anchor(cell):
+            latest = cell.metadata.nbgrader.grade_id
+            groups[latest] = []
+        elif cell.cell_type == "code" and not {cell.get("id"), cell.source.strip()} & there:
+            remarks.append(f"cell {cell.get('id')} was deleted: put back")
+            groups[latest].append(new_code_cell(cell.source))
+    return groups
+
+
+def _restored(
+    name: str, original: NotebookNode, mine: _Cell | None, remarks: list[str]
+) -> NotebookNode:
+    cell = NotebookNode(original.copy())
+    answer = utils.is_solution(original) or utils.is_task(original)
+    if mine is None:
+        remarks.append(f"cell {name} was deleted: put back" + (" without an answer" * answer))
+        return cell
+    if mine.kind != original.cell_type:
+        remarks.append(f"cell {name} had become {mine.kind}: made {original.cell_type} again")
+    if answer:
+        cell.source = mine.source
+    elif utils.is_grade(original) and mine.source.strip() != original.source.strip():
+        remarks.append(f"test {name} had been changed: put back")
+    return cell
+
+
+def _plain(cell: _Cell) -> NotebookNode:
+    make = new_code_cell if cell.kind == "code" else new_markdown_cell
+    return make(cell.source)
+
+
+def _defined(source: str) -> set[str]:
+    """The functions and classes that a cell defines; of a cell that is no Python, by its lines."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        words = [line.split("(")[0].split(":")[0].split() for line in source.splitlines()]
+        return {w[1] for w in words if len(w) == 2 and w[0] in ("def", "class")}
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    return {node.name for node in body if isinstance(node, kinds)}
