@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Build the book: ``python book/build.py [--language zh_CN]``.
+"""Build the book: ``python book/build.py [--language zh_CN] [--edition course]``.
 
 The one way in which the book is built, by make, by continuous integration and by hand, with
 the Python of the environment that holds the ``book`` extra. Any warning fails the build. The
 last line printed is the address to open. English goes to ``_build/html``, another language to
 ``_build/html-LANGUAGE``.
+
+The course edition has no solutions of exercises, and goes to a folder whose name ends in
+``-course``; ``--variant 2027`` gives its exercises the numbers of that class.
 
 ``--update-catalogues`` refreshes the translators' catalogues under ``book/locales`` instead.
 """
@@ -38,20 +41,24 @@ def configure() -> None:
     run("-c", "from jupyter_book.cli.main import main; main()", "config", "sphinx", ".")
 
 
-def output_folder(language: str) -> Path:
-    return BUILD / ("html" if language == "en" else f"html-{language}")
+def output_name(language: str, edition: str) -> str:
+    return "-".join(["html"] + [language] * (language != "en") + [edition] * (edition != "reader"))
 
 
-def build(language: str) -> Path:
+def build(language: str, edition: str = "reader", variant: int | None = None) -> Path:
     if language != "en" and not (LOCALES / language).is_dir():
         sys.exit(f"No catalogues for the language {language!r}: book/locales/{language}.")
     configure()
-    folder, doctrees = output_folder(language), BUILD / f"doctrees-{language}"
+    folder = BUILD / output_name(language, edition)
+    doctrees = BUILD / f"doctrees-{folder.name}"
     for stale in (folder, doctrees, BUILD / "jupyter_execute"):
         shutil.rmtree(stale, ignore_errors=True)
     if language != "en":
         run("-m", "sphinx_intl", "--config", "conf.py", "build", "-l", language)
-    options = [*STRICT, "-b", "html", "-D", f"language={language}", "-d", str(doctrees)]
+    settings = {"language": language, "exercise_edition": edition}
+    settings |= {} if variant is None else {"exercise_variant": str(variant)}
+    options = [*STRICT, "-b", "html", "-d", str(doctrees)]
+    options += [part for key, value in settings.items() for part in ("-D", f"{key}={value}")]
     run("-m", "sphinx", *options, ".", str(folder))
     return folder / "index.html"
 
@@ -71,12 +78,14 @@ def update_catalogues(languages: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Build LLM Notebooks.")
     parser.add_argument("--language", default="en", help="en or a folder of book/locales")
+    parser.add_argument("--edition", default="reader", choices=("reader", "course"))
+    parser.add_argument("--variant", type=int, help="whose numbers the exercises have")
     parser.add_argument("--update-catalogues", action="store_true")
     arguments = parser.parse_args()
     if arguments.update_catalogues:
         update_catalogues(sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir()))
     else:
-        print(build(arguments.language).as_uri())
+        print(build(arguments.language, arguments.edition, arguments.variant).as_uri())
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ COMMANDS = {  # name: (module, one line of help)
     "train": ("llm_nb.commands.train", "train a language model and save it"),
     "tokenize": ("llm_nb.commands.tokenize", "turn text into tokens, once for many runs"),
     "export": ("llm_nb.commands.export", "write a checkpoint in the Hugging Face format"),
+    "exercises": ("llm_nb.commands.exercises", "hand exercises out and grade them"),
     "generate": ("llm_nb.commands.generate", "continue a prompt with a trained GPT-2"),
 }
 

@@ -13,11 +13,22 @@ from . import (
     api_modules,
     captions,
     chapter_map,
+    exercises,
     front_door,
     mathjax,
 )
 
-PARTS = (address, alt_text, anchors, api_modules, captions, chapter_map, front_door, mathjax)
+PARTS = (
+    address,
+    alt_text,
+    anchors,
+    api_modules,
+    captions,
+    chapter_map,
+    exercises,
+    front_door,
+    mathjax,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -130,7 +130,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "window": (2, 3, 4, 5, 6),
     "slope": (0.25, 0.5, 0.75, 1.0),
     "prefix": ("transformer.", "decoder.", "model.", "gpt2.", "backbone."),
-    "warm_up": (1, 2, 3, 4),
+    "warm_up": (2, 3, 4, 5),
     "pad": (0, 1, 2, 3, 4),
 }
 

@@ -104,10 +104,10 @@ def mask_exercise(window: int) -> Exercise:
     hints = (
         "Draw the matrix for 2 queries and 5 keys on paper. Which position in the text does each "
         "row stand for?",
-        "Query number t stands at position t + (n_keys - n_queries). Make a (n_queries, n_keys) "
-        "table of how far each key lies behind each query, with two aranges and broadcasting.",
+        "Query number t stands at position `t + (n_keys - n_queries)`. Make a "
+        "`(n_queries, n_keys)` table of how far each key lies behind each query, with two `arange`s and broadcasting.",
         f"Allowed is where that distance is at least 0 and less than {window}. Start from zeros "
-        "of the right shape and use masked_fill with -inf elsewhere.",
+        "of the right shape and use `masked_fill` with `-inf` elsewhere.",
     )
     return Exercise("11.2", "A mask that slides", 3, 15, 1, inputs, expected, wrong, hints)
 
@@ -199,11 +199,11 @@ def attention_exercise(slope: float) -> Exercise:
     )
     hints = (
         "Begin with equation (4) of the chapter for a single head, without any mask, and look at "
-        "the shapes: scores are (T, S).",
+        "the shapes: scores are `(T, S)`.",
         "The table of distances from 11.2 serves twice: where it is negative the key lies ahead, "
         "and elsewhere it is what the penalty multiplies.",
         f"In this order: scores over the square root of the width, minus {slope} times the "
-        "distance, -inf where the distance is negative, softmax over the last axis, times v.",
+        "distance, `-inf` where the distance is negative, softmax over the last axis, times `v`.",
     )
     return Exercise(
         "11.4", "A head that prefers what is near", 5, 25, 2, inputs, expected, wrong, hints

@@ -120,8 +120,8 @@ def loading_exercise(prefix: str) -> Exercise:
         "look like weights?",
         "Go through the names one by one and build a new dict. Leave out two kinds of names; of "
         "those that stay, decide by the name, never by the shape, whether to transpose.",
-        "The matrices to transpose are the weights whose names hold c_attn, c_proj or c_fc. Drop "
-        "lm_head.weight and what ends in .attn.bias; removeprefix does the rest.",
+        "The matrices to transpose are the weights whose names hold `c_attn`, `c_proj` or `c_fc`. "
+        "Drop `lm_head.weight` and what ends in `.attn.bias`; `removeprefix` does the rest.",
     )
     return Exercise(
         "11.5", "Weights that lie on their side", 4, 20, 2, inputs, expected, wrong, hints

@@ -114,11 +114,11 @@ def bits_exercise(warm_up: int) -> Exercise:
     )
     hints = (
         "Two sums and one division. What is summed above the line, and in which unit does "
-        "cross_entropy give it?",
-        f"Cut both logits and targets at {warm_up} first. F.cross_entropy with reduction='sum' is "
+        "`cross_entropy` give it?",
+        f'Cut both logits and targets at {warm_up} first. `F.cross_entropy` with `reduction="sum"` is '
         "the numerator, in nats; a nat is 1/ln 2 bits.",
-        "The denominator is sum(byte_lengths[i] for i in the targets that are left). The result "
-        "is a plain number: .item() takes it out of a tensor.",
+        "The denominator is the sum of `byte_lengths[i]` over the targets `i` that are left. The result "
+        "is a plain number: `.item()` takes it out of a tensor.",
     )
     return Exercise("11.6", "Bits per byte", 3, 15, 1, inputs, expected, wrong, hints)
 
@@ -228,9 +228,9 @@ def loss_exercise(pad: int) -> Exercise:
     hints = (
         "What should the model say at the last real token of a text? And at the last position of "
         "the window, where nothing follows?",
-        "Pair z[:, :-1] with ids[:, 1:]. cross_entropy wants the classes on axis 1, or everything "
-        "flattened to (N, V) and (N,).",
-        f"F.cross_entropy has an argument ignore_index: give it {pad} and it averages over the "
+        "Pair `z[:, :-1]` with `ids[:, 1:]`. `cross_entropy` wants the classes on axis 1, or everything "
+        "flattened to `(N, V)` and `(N,)`.",
+        f"`F.cross_entropy` has an argument `ignore_index`: give it {pad} and it averages over the "
         "other targets only.",
     )
     return Exercise("11.7", "The loss that is missing", 5, 25, 2, inputs, expected, wrong, hints)
