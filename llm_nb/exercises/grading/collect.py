@@ -214,7 +214,9 @@ def _chosen(student: str, entries: list[_Entry], assignment: str) -> Submission:
         name = entry.place[-1]
         if found := _CANVAS.match(name):
             name = found["file"]
-        stem = re.sub(r"[ _-]*(\(\d+\)|copy|\d)$", "", PurePosixPath(name).stem, flags=re.I)
+        stem = PurePosixPath(name).stem
+        if stem != assignment:  # as browsers and platforms name second copies
+            stem = re.sub(r"[ _-]*(\(\d+\)|-\d+|copy)$", "", stem, flags=re.I)
         return SequenceMatcher(None, stem.lower(), assignment.lower()).ratio()
 
     best = max(files, key=likeness)  # the first of equals

@@ -24,8 +24,8 @@ from nbgrader import utils
 from llm_nb.exercises.grading.codec import NotPlainData
 from llm_nb.exercises.grading.outputs import clean_outputs, clean_text
 from llm_nb.exercises.grading.sandbox import Died, Sandbox
+from llm_nb.exercises.masters import INSTRUCTOR
 
-INSTRUCTOR = "instructor"  # the tag of cells that are in no notebook that is handed out
 _ERRORS = {
     name: kind
     for name, kind in vars(builtins).items()

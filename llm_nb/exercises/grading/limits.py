@@ -13,8 +13,8 @@ class Limits:
         cell_seconds: one cell, by the clock.
         call_seconds: one call of an answer by a test (``check`` has a shorter bound of its own).
         total_seconds: all cells and calls of one submission, by the clock.
-        memory_mb: what all its processes hold together, in MiB; also, above what Python and torch
-            take at the start, the address space of each.
+        memory_mb: above what Python and torch take at the start, the address space of each
+            process and what all hold together, in MiB.
         disk_mb: the private folder that it may write to, in MiB; it lies in memory.
         processes: processes and threads at one time.
         restarts: how often a process that died is started again, without the cell that ended it.

@@ -40,8 +40,8 @@ class _Cell:
     duplicate: bool = field(default=False)
 
 
-def read_cells(path: Path) -> list[_Cell]:
-    """The cells of a file that a student handed in.
+def read_cells(path: Path) -> tuple[list[_Cell], object]:
+    """The cells of a file that a student handed in, and the variant that it says it is of.
 
     Raises:
         Unreadable: it is too large, or no notebook.
@@ -66,7 +66,10 @@ def read_cells(path: Path) -> list[_Cell]:
     cells = found.get("cells") if isinstance(found, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("the file is no notebook: it has no list of cells")
-    return [cell for found in cells[:MAX_CELLS] if (cell := _cell(found)) is not None]
+    metadata = found.get("metadata")
+    own = metadata.get("llm_nb") if isinstance(metadata, dict) else None
+    variant = own.get("variant") if isinstance(own, dict) else None
+    return [cell for entry in cells[:MAX_CELLS] if (cell := _cell(entry)) is not None], variant
 
 
 def _cell(found: Any) -> _Cell | None:
