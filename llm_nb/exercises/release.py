@@ -36,7 +36,7 @@ def student_notebook(master: Notebook, chapter: str, variant: int | None = None)
         RuntimeError: nbgrader refuses the master, or something secret was left in the result.
     """
     notebook = for_class(master, chapter, variant)
-    converted = _through_nbgrader(before_nbgrader(notebook))
+    converted = through_nbgrader(before_nbgrader(notebook))
     if found := leaked(converted, secrets(notebook)):
         raise RuntimeError(
             f"the student's notebook still holds {found[0]!r}: mark it in the master"
@@ -79,7 +79,7 @@ def _is_for_students(cell: Any) -> bool:
     return INSTRUCTOR not in cell.metadata.get("tags", []) and cell.get("id") != COLAB
 
 
-def _through_nbgrader(notebook: Notebook) -> Notebook:
+def through_nbgrader(notebook: Notebook) -> Notebook:
     """nbgrader's generate_assignment, in a course of its own that is gone afterwards."""
     nbformat = library("nbformat", "grading")
     converters = library("nbgrader.converters", "grading")

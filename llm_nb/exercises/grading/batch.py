@@ -74,7 +74,8 @@ def grade(
         "variant": variant,
         "isolated": isolated,
         "limits": asdict(limits or Limits()),
-        "workers": workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1"),
+        "workers": workers
+        or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1"),
         "seed": seed,
     }
     write_whole(place, json.dumps(settings, indent=1))

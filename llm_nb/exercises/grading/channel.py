@@ -7,7 +7,14 @@ import struct
 import time
 from typing import Any
 
-from llm_nb.exercises.grading.codec import MAX_BUFFERS, MAX_BYTES, MAX_TEXT, BadMessage, decode, encode
+from llm_nb.exercises.grading.codec import (
+    MAX_BUFFERS,
+    MAX_BYTES,
+    MAX_TEXT,
+    BadMessage,
+    decode,
+    encode,
+)
 
 _HEAD = struct.Struct(">IHQ")  # bytes of JSON, number of buffers, bytes of buffers
 

@@ -111,7 +111,9 @@ class _Writer:
     def tensor(self, value: Tensor) -> Any:
         name = str(value.dtype).removeprefix("torch.")
         if name not in _DTYPES or value.layout is not torch.strided or value.is_meta:
-            raise NotPlainData(f"a tensor of {value.dtype} and {value.layout}, expected a dense one")
+            raise NotPlainData(
+                f"a tensor of {value.dtype} and {value.layout}, expected a dense one"
+            )
         flat = value.detach().cpu().contiguous().reshape(-1)
         if flat.numel() * flat.element_size() > MAX_BYTES:
             raise NotPlainData(_too_large())

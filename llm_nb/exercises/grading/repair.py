@@ -96,18 +96,24 @@ def repaired(cells: list[_Cell], handed_out: NotebookNode) -> tuple[NotebookNode
     remarks: list[str] = []
     anchors = {c.metadata.nbgrader.grade_id: c for c in handed_out.cells if _is_anchor(c)}
     chosen = _by_id(cells, anchors, remarks)
-    _by_content(cells, anchors, chosen, remarks)
+    lost = [name for name in anchors if name not in chosen]
+    _by_content(cells, anchors, chosen)
+    _by_place(cells, anchors, chosen)
+    if not chosen:
+        return NotebookNode(handed_out.copy()), ["no cell of the notebook handed out is in it"]
+    _say(remarks, [name for name in lost if name in chosen], "had lost its mark: recognised")
     place = {id(cell): name for name, cell in chosen.items()}
     order = list(anchors)
     groups = _missing(cells, handed_out, remarks)
-    latest, last = "", -1
+    latest, last, moved = "", -1, []
     for cell in cells:
         if (name := place.get(id(cell))) is not None:
             if order.index(name) < last:
-                remarks.append(f"cell {name} was moved: put back")
+                moved.append(name)
             latest, last = name, max(last, order.index(name))
         elif not cell.duplicate and cell.source.strip():
             groups[latest].append(_plain(cell))
+    _say(remarks, moved, "was moved: put back")
     notebook = NotebookNode(nbformat=4, nbformat_minor=5, cells=groups[""])
     notebook.metadata = handed_out.metadata.copy()
     for name, original in anchors.items():
@@ -141,39 +147,48 @@ def _by_id(cells: list[_Cell], anchors: Any, remarks: list[str]) -> dict[str, _C
     return chosen
 
 
-def _by_content(
-    cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell], remarks: list[str]
-) -> None:
-    """Cells without their mark: by Jupyter's id, by their text, by what they define, by place."""
+def _free(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> list[_Cell]:
     used = {id(cell) for cell in chosen.values()}
-    names = list(anchors)
-    for number, name in enumerate(names):
+    return [c for c in cells if id(c) not in used and not c.duplicate and c.grade_id not in anchors]
+
+
+def _by_content(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> None:
+    """Cells without their mark: by Jupyter's id, by their text, by what they define."""
+    for name, original in anchors.items():
         if name in chosen:
             continue
-        original = anchors[name]
-        free = [
-            c for c in cells if id(c) not in used and not c.duplicate and c.grade_id not in anchors
-        ]
-        wanted = _defined(original.source) if original.cell_type == "code" else set()
+        free = _free(cells, anchors, chosen)
         found = [c for c in free if c.id and c.id == original.get("id")]
         found = found or [c for c in free if c.source.strip() == original.source.strip()]
-        if utils.is_solution(original):
-            found = found or [c for c in free if wanted and wanted <= _defined(c.source)]
-            if not found and original.cell_type == "markdown" and number and names[number - 1]:
-                found = _directly_after(cells, chosen.get(names[number - 1]), free)
+        if not found and utils.is_solution(original) and original.cell_type == "code":
+            wanted = _defined(original.source)
+            found = [c for c in free if wanted and wanted <= _defined(c.source)]
         if found:
             chosen[name] = found[-1]
-            used.add(id(found[-1]))
-            remarks.append(f"cell {name} had lost its mark: recognised")
 
 
-def _directly_after(cells: list[_Cell], question: _Cell | None, free: list[_Cell]) -> list[_Cell]:
-    """The text that stands under a question, if it is nothing else."""
-    if question is None:
-        return []
-    place = next(i for i, cell in enumerate(cells) if cell is question) + 1
-    below = cells[place : place + 1]
-    return [cell for cell in below if cell.kind == "markdown" and any(cell is c for c in free)]
+def _by_place(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> None:
+    """Answers without their mark that stand alone between the right neighbours."""
+    names = list(anchors)
+    for number, name in enumerate(names):
+        original = anchors[name]
+        before = chosen.get(names[number - 1]) if number else None
+        after = chosen.get(names[number + 1]) if number + 1 < len(names) else None
+        if name in chosen or before is None or not utils.is_solution(original):
+            continue
+        start = next(i for i, cell in enumerate(cells) if cell is before) + 1
+        stop = next((i for i, cell in enumerate(cells) if cell is after), len(cells))
+        free = {id(cell) for cell in _free(cells, anchors, chosen)}
+        kind = original.cell_type
+        between = [c for c in cells[start:stop] if id(c) in free and c.kind == kind]
+        if len(between) == 1:
+            chosen[name] = between[0]
+
+
+def _say(remarks: list[str], names: list[str], what: str) -> None:
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        remarks.append(f"cell {', '.join(names[:3])}{more} {what}")
 
 
 def _missing(
@@ -188,7 +203,7 @@ def _missing(
             latest = cell.metadata.nbgrader.grade_id
             groups[latest] = []
         elif cell.cell_type == "code" and not {cell.get("id"), cell.source.strip()} & there:
-            remarks.append(f"cell {cell.get('id')} was deleted: put back")
+            remarks.append(f"cell {cell.get('id')} was gone: put back")
             groups[latest].append(new_code_cell(cell.source))
     return groups
 
@@ -199,7 +214,7 @@ def _restored(
     cell = NotebookNode(original.copy())
     answer = utils.is_solution(original) or utils.is_task(original)
     if mine is None:
-        remarks.append(f"cell {name} was deleted: put back" + (" without an answer" * answer))
+        remarks.append(f"cell {name} was gone: put back" + (" without an answer" * answer))
         return cell
     if mine.kind != original.cell_type:
         remarks.append(f"cell {name} had become {mine.kind}: made {original.cell_type} again")

@@ -80,7 +80,9 @@ def read_hand_table(path: Path) -> list[HandPoints]:
     if not path.exists():
         return []
     text = path.read_text("utf-8-sig")
-    dialect = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    dialect = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
     found = []
     for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=dialect), start=2):
         if missing := [name for name in _HAND[:4] if row.get(name) is None]:

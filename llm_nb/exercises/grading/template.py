@@ -144,7 +144,9 @@ def _held_mb(student: int, *, exactly: bool) -> int:
 
 def _held_kb(name: str, exactly: bool) -> int:
     if exactly:
-        with contextlib.suppress(OSError, ValueError, IndexError):  # else it hides: all of it counts
+        with contextlib.suppress(
+            OSError, ValueError, IndexError
+        ):  # else it hides: all of it counts
             lines = Path(f"/proc/{name}/smaps_rollup").read_text().splitlines()
             parts = ("Pss_Anon:", "Pss_Shmem:")
             return sum(int(line.split()[1]) for line in lines if line.startswith(parts))

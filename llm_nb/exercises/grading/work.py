@@ -61,7 +61,11 @@ class Batch:
         source = before_nbgrader(self.notebook)
         self.handed_out = self.course.prepare(source)
         self.setup = setup_of(self.notebook)
-        unseen = [self.out, Path(self.settings["submissions"]), Path(self.settings["master"]).parent]
+        unseen = [
+            self.out,
+            Path(self.settings["submissions"]),
+            Path(self.settings["master"]).parent,
+        ]
         with (
             tempfile.TemporaryDirectory(dir=self.out) as scratch,
             Template(
@@ -158,9 +162,7 @@ class Batch:
         for given in points:
             scores = {score.grade_id: score for score in self.course.scores(given.student)}
             if given.grade_id not in scores:
-                raise ValueError(
-                    f"by_hand.csv: {given.student} has no exercise {given.grade_id!r}"
-                )
+                raise ValueError(f"by_hand.csv: {given.student} has no exercise {given.grade_id!r}")
             if scores[given.grade_id].points != given.points or given.comment:
                 self.course.give(given.student, given.grade_id, given.points, given.comment)
                 students.add(given.student)
@@ -179,9 +181,7 @@ class Batch:
             rows.append((student, scores, remarks))
             if any(score.by_hand for score in scores):
                 answers = _answers(self.course.graded_notebook(student))
-                by_hand += [
-                    (student, s, answers.get(s.grade_id, "")) for s in scores if s.by_hand
-                ]
+                by_hand += [(student, s, answers.get(s.grade_id, "")) for s in scores if s.by_hand]
         tables.write_grades(self.out / "grades.csv", rows)
         tables.write_hand_table(self.out / "by_hand.csv", by_hand, points)
 
