@@ -39,6 +39,11 @@ class Score:
     by_hand: bool
 
 
+def grade_id(cell: NotebookNode) -> str:
+    """nbgrader's name of a cell; "" if it has none."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
 class Course:
     """nbgrader's folder for one assignment of one notebook.
 

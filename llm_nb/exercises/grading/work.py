@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import logging
@@ -16,12 +15,11 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
-from nbgrader import utils
 
 from llm_nb.exercises.chapters import chapter_module
 from llm_nb.exercises.grading import tables
 from llm_nb.exercises.grading.collect import Submission, collect
-from llm_nb.exercises.grading.course import Course
+from llm_nb.exercises.grading.course import Course, grade_id
 from llm_nb.exercises.grading.examiner import Run, setup_of
 from llm_nb.exercises.grading.jobs import each_in_a_process
 from llm_nb.exercises.grading.limits import Limits
@@ -79,9 +77,10 @@ class Batch:
                 prove_isolation(self.template, [self.out])
             else:
                 self._say("NOT ISOLATED: students' code can read whatever you can read")
-            self._prove_master(source)
+            self._prove_master(source, Path(scratch))
             assignment = self.course.assignment
-            found = collect(Path(self.settings["submissions"]), Path(scratch), assignment)
+            (unpacked := Path(scratch) / "unpacked").mkdir()
+            found = collect(Path(self.settings["submissions"]), unpacked, assignment)
             self.submissions = {submission.student: submission for submission in found}
             self._grade_all()
         changed = self._give(points)
@@ -89,20 +88,31 @@ class Batch:
         waiting = f", {changed} with points by hand" if changed else ""
         self._say(f"{len(found)} submissions graded{waiting}: {self.out / 'grades.csv'}")
 
-    def _prove_master(self, source: NotebookNode) -> None:
-        """The master's own solutions pass its tests here; else nobody's would."""
-        notebook = copy.deepcopy(source)
-        with Sandbox(self.template) as sandbox:
-            Run(sandbox, self.setup, self.names).cells(notebook)
-        for cell in notebook.cells:
-            if cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell):
-                points, possible = utils.determine_grade(cell, self.log)
-                if points != possible:
-                    said = " ".join(o.get("text", o.get("evalue", "")) for o in cell.outputs)
-                    raise RuntimeError(
-                        f"the master's own solution gets {points} of {possible} points in "
-                        f"{cell.metadata.nbgrader.grade_id}: mend the master first ({said[:500]})"
-                    )
+    def _prove_master(self, source: NotebookNode, scratch: Path) -> None:
+        """The master's own solutions pass its tests here; else nobody's would.
+
+        It goes the way of a submission, in a copy of the course, and so loads all that the
+        processes made for submissions need.
+        """
+        shutil.copytree(self.course.folder, scratch / "course")
+        course = Course(scratch / "course", self.course.assignment, self.course.log)
+        runs: list[NotebookNode] = []
+
+        def execute(notebook: NotebookNode) -> None:
+            with Sandbox(self.template) as sandbox:
+                Run(sandbox, self.setup, self.names).cells(notebook)
+            runs.append(notebook)
+
+        course.autograde("master", source, execute)
+        course.feedback("master")
+        outputs = {grade_id(cell): cell.get("outputs", []) for cell in runs[0].cells}
+        for score in course.scores("master"):
+            if not score.by_hand and score.points != score.possible:
+                said = " ".join(o.get("text", o.get("evalue", "")) for o in outputs[score.grade_id])
+                raise RuntimeError(
+                    f"the master's own solution gets {score.points:g} of {score.possible:g} points "
+                    f"in {score.grade_id}: mend the master first ({said[:500].strip()})"
+                )
 
     def _grade_all(self) -> None:
         names = [name for name in self.submissions if not self._is_done(name)]
@@ -233,11 +243,7 @@ def _modules(setup: list[str]) -> list[str]:
 
 
 def _answers(notebook: NotebookNode) -> dict[str, str]:
-    return {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in notebook.cells
-        if utils.is_grade(cell) or utils.is_task(cell)
-    }
+    return {grade_id(cell): cell.source for cell in notebook.cells}
 
 
 def _in_markdown(remark: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import socket
@@ -14,7 +15,7 @@ import pytest
 
 from llm_nb.exercises.grading.batch import grade
 from llm_nb.exercises.grading.limits import Limits
-from llm_nb.exercises.grading.sandbox import IsolationUnavailable, Template, prove_isolation
+from llm_nb.exercises.grading.sandbox import Template, prove_isolation
 from llm_nb.exercises.release import before_nbgrader, through_nbgrader
 from tests.exercises.grading.classroom import SECRET, World, master, save
 from tests.exercises.grading.hostile import hostile_kinds
@@ -22,7 +23,7 @@ from tests.exercises.grading.mistakes import mistaken_kinds
 
 KINDS = [*mistaken_kinds(), *hostile_kinds()]
 LIMITS = Limits(
-    cell_seconds=4, call_seconds=2, total_seconds=40, memory_mb=600, disk_mb=32, processes=20
+    cell_seconds=3, call_seconds=2, total_seconds=40, memory_mb=600, disk_mb=32, processes=20
 )
 
 
@@ -38,39 +39,47 @@ class Graded:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Template]:
     """Sandboxes with small limits; skipped where the system cannot isolate, but never in CI."""
-    try:
-        with Template(LIMITS) as made:
-            prove_isolation(made, [tmp_path_factory.getbasetemp()])
-            yield made
-    except IsolationUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    with _isolation(), Template(LIMITS) as made:
+        prove_isolation(made, [tmp_path_factory.getbasetemp()])
+        yield made
 
 
 @pytest.fixture(scope="session")
-def graded(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graded]:
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     """From the master to the table of grades, with one submission of every kind."""
     folder = tmp_path_factory.mktemp("class")
     (folder / "masters").mkdir()
     (folder / "canary").write_text(SECRET)
     notebook = master()
-    nbformat.write(notebook, folder / "masters" / "mini.ipynb")
+    path = folder / "masters" / "mini.ipynb"
+    nbformat.write(notebook, path)
     with socket.create_server(("127.0.0.1", 0)) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLM_NB_TEST_SECRET", SECRET)
-        world = World(folder, server.getsockname()[1], through_nbgrader(before_nbgrader(notebook)))
+        handed_out = through_nbgrader(before_nbgrader(notebook))
+        world = World(folder, server.getsockname()[1], handed_out)
         (folder / "submissions").mkdir()
         for kind in KINDS:
             kind.make(world, folder / "submissions" / kind.name)
-        table = grade(
-            world.submissions, folder / "out", folder / "masters" / "mini.ipynb", limits=LIMITS
-        )
+        with _isolation():
+            table = grade(world.submissions, folder / "out", path, limits=LIMITS)
         server.settimeout(0.1)
         said = []
-        try:
+        with contextlib.suppress(TimeoutError):
             said.append(server.accept()[0].recv(100))
-        except TimeoutError:
-            pass
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = {row["student"]: row for row in csv.DictReader(file)}
-    yield Graded(world, rows, said)
+    return Graded(world, read_table(table), said)
+
+
+@contextlib.contextmanager
+def _isolation() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if os.environ.get("CI") or "cannot be isolated" not in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+def read_table(path: Path) -> dict[str, dict[str, str]]:
+    """The rows of a table of grades, by student."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
