@@ -8,7 +8,7 @@ NEWEST := 14
 PY := .venv/bin/python
 STAMP := .venv/installed
 PORT := 8000
-NB := $(wildcard notebooks/*.ipynb)
+NB := $(wildcard notebooks/*.ipynb notebooks/exercises/*.ipynb)
 # From the command line only: desktops often export a LANGUAGE of their own (for gettext).
 LOCALE := $(if $(filter command,$(origin LANGUAGE)),$(LANGUAGE),en)
 HTML := _build/html$(if $(filter-out en,$(LOCALE)),-$(LOCALE))

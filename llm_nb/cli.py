@@ -30,13 +30,21 @@ examples:
 """
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps a command and its line of help on one line: argparse allows names of 8 letters."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, COMMANDS)) + 4  # where the names are indented to
+
+
 def build_parser(chosen: str | None = None) -> argparse.ArgumentParser:
     """The parser: `chosen`'s options in full, the other commands by name only."""
     parser = argparse.ArgumentParser(
         prog="llm-nb",
         description="The command line of LLM Notebooks.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"llm-nb {version('llm-nb')}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)

@@ -117,9 +117,10 @@ def judge(
 def _fault(exercise: Exercise, args: tuple[Any, ...], outcome: Outcome) -> str | None:
     """What is wrong with one outcome, in a phrase."""
     if outcome.error is not None:
-        first, *_ = str(outcome.error).strip().splitlines() or [""]
         where = f" in {outcome.where}" if outcome.where else ""
-        return f"{type(outcome.error).__name__}{where}" + (f": {first}" if first else "")
+        return f"{type(outcome.error).__name__}{where}" + (
+            f": {outcome.complaint}" if outcome.complaint else ""
+        )
     if outcome.value is None:
         return "it returns nothing: is a `return` missing?"
     expected = exercise.expected(*copy.deepcopy(args))

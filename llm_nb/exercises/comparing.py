@@ -30,23 +30,21 @@ def difference(actual: Any, expected: Any, rtol: float, atol: float) -> str | No
     if wanted is np.ndarray:
         if actual.dtype != expected.dtype:
             return f"dtype {actual.dtype}, expected {expected.dtype}"
-        return _tensor_difference(torch.from_numpy(actual), torch.from_numpy(expected), rtol, atol)
+        mine, right = (torch.from_numpy(x.copy()) for x in (actual, expected))  # strides forward
+        return _tensor_difference(mine, right, rtol, atol)
     if wanted is dict:
         return _dict_difference(actual, expected, rtol, atol)
     if wanted in (list, tuple):
         if len(actual) != len(expected):
-            return f"{len(actual)} items, expected {len(expected)}"
+            return f"length {len(actual)}, expected {len(expected)}"
         for place, (mine, right) in enumerate(zip(actual, expected, strict=True)):
             if found := difference(mine, right, rtol, atol):
                 return f"at [{place}]: {found}"
         return None
     if wanted is float:
         same = math.isclose(actual, expected, rel_tol=rtol, abs_tol=atol)
-        return (
-            None
-            if same or (actual != actual and expected != expected)
-            else _versus(actual, expected)
-        )
+        both_nan = math.isnan(actual) and math.isnan(expected)
+        return None if same or both_nan else _versus(actual, expected)
     return None if actual == expected else _versus(actual, expected)
 
 
@@ -65,6 +63,9 @@ def _dict_difference(actual: dict, expected: dict, rtol: float, atol: float) -> 
 
 def _tensor_difference(actual: Tensor, expected: Tensor, rtol: float, atol: float) -> str | None:
     actual, expected = actual.detach(), expected.detach()
+    if actual.layout != torch.strided or actual.is_meta or actual.is_quantized:
+        kind = "quantized" if actual.is_quantized else f"{actual.layout} on {actual.device}"
+        return f"a tensor that is {kind}, expected a plain one".replace("torch.", "")
     if actual.shape != expected.shape:
         return f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}"
     if actual.dtype != expected.dtype:
@@ -94,4 +95,8 @@ def _versus(actual: Any, expected: Any) -> str:
 def _named(value: Any) -> str:
     names = {type(None): "None", Tensor: "a tensor", np.ndarray: "a NumPy array", str: "text"}
     names |= {float: "a number (float)", int: "a whole number (int)", bool: "True or False"}
-    return names.get(type(value), f"a {type(value).__name__}")
+    kind = type(value)
+    strange = kind.__module__ != "builtins"
+    return names.get(
+        kind, f"an object of class {kind.__name__}" if strange else f"a {kind.__name__}"
+    )

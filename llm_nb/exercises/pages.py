@@ -58,6 +58,8 @@ def page_notebook(
             if role(cell).get("solution"):
                 solution = f"```python\n{solution_code(cell)}\n```"
             cell.source = stubs[cell.id].source
+            if role(cell).get("solution") or role(cell).get("grade"):
+                cell.outputs, cell.execution_count = [], None  # those of the solution
         cells.append(cell)
         if cell.cell_type == "code" and role(cell).get("grade"):
             number = cell.id.removesuffix("-check").replace("-", ".")

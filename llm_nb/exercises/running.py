@@ -35,6 +35,14 @@ class Outcome:
         return isinstance(self.error, (OutOfTime, TimeoutError))
 
     @property
+    def complaint(self) -> str:
+        """The first line of what the error says of itself, if it can."""
+        try:
+            return (str(self.error).strip().splitlines() or [""])[0]
+        except Exception:
+            return ""
+
+    @property
     def not_written(self) -> bool:
         """Whether the stub is still there."""
         return type(self.error) is NotImplementedError
@@ -64,7 +72,7 @@ def time_limit(seconds: float) -> Iterator[None]:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL if before is None else before)
         return
     done, lock, thread = threading.Event(), threading.Lock(), threading.get_ident()
 
