@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_nb.exercises.grading.limits import Limits
+from llm_nb.extras import library
 from llm_nb.files import write_whole
 
 
@@ -48,10 +49,11 @@ def grade(
         workers: submissions at one time; None means as many as there are processors.
 
     Raises:
-        ValueError: an argument is wrong, ``by_hand.csv`` too.
-        RuntimeError: grading could not begin, students' code cannot be isolated, or the
-            master's own solutions do not pass.
+        ValueError: an argument is wrong, or ``by_hand.csv``; students' code cannot be isolated;
+            the master's own solutions do not pass.
+        ImportError: nbgrader is missing.
     """
+    library("nbgrader", "grading")
     submissions, out, master = Path(submissions), Path(out), Path(master)
     for path, what in ((submissions, "submissions"), (master, "master")):
         if not path.exists():
@@ -91,7 +93,7 @@ def _run(out: Path) -> None:
     status = subprocess.run(command, env=os.environ | one, cwd=out).returncode
     if status:
         words = fault.read_text("utf-8") if fault.exists() else f"it ended with status {status}"
-        raise RuntimeError(f"grading stopped: {words}")
+        raise ValueError(f"grading stopped: {words}")
 
 
 def main(argv: list[str]) -> int:

@@ -154,7 +154,7 @@ class Run:
 
     def _answers(self, source: str) -> dict[str, Any]:
         """The student's values for the names that a test uses and nobody else defines."""
-        answers = {}
+        answers: dict[str, Any] = {}
         for name in _free_names(source):
             if name in self._names or hasattr(builtins, name):
                 continue
@@ -204,11 +204,13 @@ def setup_of(master: NotebookNode) -> list[str]:
 def _execute(source: str, names: dict[str, Any]) -> Any:
     """Run a cell; the value of its last line if that is an expression."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
     exec(compile(tree, "<test>", "exec"), names)
-    if last is None:
-        return None
-    return eval(compile(ast.Expression(last.value), "<test>", "eval"), names)
+    if isinstance(last, ast.Expr):
+        return eval(compile(ast.Expression(last.value), "<test>", "eval"), names)
+    return None
 
 
 def _free_names(source: str) -> list[str]:
@@ -238,7 +240,7 @@ def _rebuilt(described: Any) -> Exception:
     name = clean_text(described.get("name"), 100)
     kind = _ERRORS.get(known, RuntimeError)
     try:
-        error = kind(message if name == known else f"{name}: {message}")
+        error = kind(message if name == kind.__name__ else f"{name}: {message}")
     except Exception:  # UnicodeDecodeError and its like want other arguments
         error = RuntimeError(f"{name}: {message}")
     error.where = clean_text(described.get("where"), 200)  # type: ignore[attr-defined]

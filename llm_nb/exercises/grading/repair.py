@@ -82,8 +82,8 @@ def _cell(found: Any) -> _Cell | None:
     role = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = role.get("grade_id") if isinstance(role, dict) else None
     kind = "code" if found.get("cell_type") == "code" else "markdown"
-    texts = [value if isinstance(value, str) else "" for value in (found.get("id"), grade_id)]
-    return _Cell(kind, clean_text(source, MAX_SOURCE), *texts)
+    jupyters_id, grade_id = (x if isinstance(x, str) else "" for x in (found.get("id"), grade_id))
+    return _Cell(kind, clean_text(source, MAX_SOURCE), jupyters_id, grade_id)
 
 
 def repaired(cells: list[_Cell], handed_out: NotebookNode) -> tuple[NotebookNode, list[str]]:

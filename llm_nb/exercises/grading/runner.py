@@ -11,9 +11,9 @@ import builtins
 import contextlib
 import io
 import linecache
-import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -134,7 +134,7 @@ def make_shell() -> Any:
 def serve(connection: socket.socket, shell: Any) -> None:
     """Answer requests until the other side ends."""
     channel = Channel(connection)
-    sys.stdin = open(os.devnull)
+    sys.stdin = io.StringIO()
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
     while True:
         try:
@@ -204,4 +204,8 @@ def _described(error: BaseException) -> dict[str, Any]:
     }
 
 
-_ACTIONS = {"run": _run, "describe": _describe, "call": _call}
+_ACTIONS: dict[str, Callable[..., dict[str, Any]]] = {
+    "run": _run,
+    "describe": _describe,
+    "call": _call,
+}

@@ -15,7 +15,7 @@ from typing import Any
 
 import llm_nb
 from llm_nb.exercises.grading.channel import Channel, Closed
-from llm_nb.exercises.grading.codec import BadMessage
+from llm_nb.exercises.grading.codec import BadMessage, NotPlainData
 from llm_nb.exercises.grading.isolation import view_of_python
 from llm_nb.exercises.grading.limits import Limits
 
@@ -117,7 +117,7 @@ class Template:
 def _environment(scratch: Path) -> dict[str, str]:
     """No variable of the instructor's comes along: they may hold keys and folders."""
     one = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
-    own = {name: "/tmp" for name in ("HOME", "TMPDIR", "MPLCONFIGDIR")}
+    own = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), "/tmp")
     own |= {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "PYTHONUTF8": "1"}
     return {**one, **own, "IPYTHONDIR": str(scratch / "ipython"), "NBGRADER_EXECUTION": "autograde"}
 
@@ -162,6 +162,8 @@ class Sandbox:
             if type(reply) is not dict:
                 raise BadMessage("a reply is not a dict")
             return reply
+        except NotPlainData:
+            raise  # nothing was sent
         except TimeoutError:
             self.stop()
             total = "" if allowed == seconds else " that were left to this submission"
@@ -205,9 +207,9 @@ class Sandbox:
 
 _PROBE = """
 import os
-_found = [os.getuid(), [p for p in _paths if os.path.isfile(p) or os.path.isdir(p) and os.listdir(p)], os.path.exists('/etc/hostname')]
+_seen = [p for p in _paths if os.path.isfile(p) or os.path.isdir(p) and os.listdir(p)]
 _names = [line.split(':')[0].strip() for line in open('/proc/net/dev') if ':' in line]
-_found.append([name for name in _names if name != 'lo'])
+_found = [os.getuid(), _seen, os.path.exists('/etc/hostname'), [n for n in _names if n != 'lo']]
 _found.append(sorted(int(p) for p in os.listdir('/proc') if p.isdigit()))
 """.strip()
 

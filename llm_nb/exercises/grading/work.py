@@ -51,7 +51,7 @@ class Batch:
         """Grade everything that is not graded yet and write the tables.
 
         Raises:
-            ValueError, RuntimeError: as ``batch.grade``.
+            ValueError, RuntimeError: why ``batch.grade`` cannot go on.
         """
         points = tables.read_hand_table(self.out / "by_hand.csv")
         for folder in ("records", "feedback"):
