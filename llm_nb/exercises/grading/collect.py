@@ -219,7 +219,8 @@ def _chosen(student: str, entries: list[_Entry], assignment: str) -> Submission:
             stem = re.sub(r"[ _-]*(\(\d+\)|-\d+|copy)$", "", stem, flags=re.I)
         return SequenceMatcher(None, stem.lower(), assignment.lower()).ratio()
 
-    best = max(files, key=likeness)  # the first of equals
+    # Of equals the one whose very name it is, then the first.
+    best = max(files, key=lambda entry: (likeness(entry), entry.place[-1] == f"{assignment}.ipynb"))
     if len(files) > 1:
         remarks.append(f"{len(files)} notebooks: {_shown(best.place[-1])} counts")
     elif likeness(best) < 1 and len(best.place) > 1 and not _CANVAS.match(best.place[-1]):

@@ -119,16 +119,13 @@ def test_names_are_made_safe_and_stay_apart(tmp_path: Path) -> None:
     (source / os.fsdecode(b"m\xff")).mkdir()
     (source / os.fsdecode(b"m\xff") / "mini.ipynb").write_text("latin")
     students = found(source, tmp_path / "scratch")
-    assert (
-        sorted(students) == sorted(["HYPERLINK_1", "a_b", "a_b-2", "A_B-3", "ä", "x" * 80, "m_"])
-        or len(students) == 7
+    assert sorted(students) == sorted(
+        ["_HYPERLINK_1_", "A_B", "a_b-2", "a_b-3", "ä", "x" * 80, "m_"]
     )
     for name, submission in students.items():
         assert name[0] not in "=+-@."
         assert "/" not in name
-        assert any("was changed" in remark for remark in submission.remarks) == (
-            name not in ("A_B", "A_B-3")
-        )
+        assert any("was changed" in remark for remark in submission.remarks) == (name != "A_B")
 
 
 def test_what_is_in_the_way_is_refused(tmp_path: Path) -> None:
