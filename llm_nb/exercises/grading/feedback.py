@@ -6,11 +6,13 @@ Of a student's Markdown only plain markup is left (bleach), outputs are text and
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import bleach
 from bs4 import BeautifulSoup
 from nbconvert.exporters import HTMLExporter
+from traitlets import Bool
 
 _TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em"),
@@ -25,7 +27,8 @@ body { overflow-wrap: anywhere; padding: 0 .5em }
 .container, #notebook-container { width: auto; max-width: 60em; padding: 0 }
 #notebook, .panel-body { padding: .3em }
 pre { white-space: pre-wrap; overflow-x: auto }
-table { display: block; overflow-x: auto }
+table { display: block; overflow-x: auto; margin: 0 0 1em }
+th, td { padding: .1em .8em .1em 0; overflow-wrap: normal; vertical-align: top }
 img { max-width: 100%; height: auto }
 div.prompt { display: none }
 div.nbgrader_cell .panel-heading { height: auto; min-height: 37px; overflow: auto }
@@ -35,8 +38,16 @@ div.nbgrader_cell .panel-heading a { color: #fff; text-decoration: underline }
 """
 
 
+def exercise_name(grade_id: str) -> str:
+    """``11.2`` for the cell ``11-2-check``; a cell of another kind of name keeps it."""
+    found = re.match(r"(\d+)-(\d+)(?:-|$)", grade_id)
+    return f"{found[1]}.{found[2]}" if found else grade_id
+
+
 class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without scripts, without other hosts, fit for a phone."""
+
+    exclude_anchor_links = Bool(True)
 
     def markdown2html(self, context: Any, source: str) -> str:
         """Markdown as HTML of harmless tags only."""
@@ -64,6 +75,9 @@ def closed(html: str) -> str:
     page = BeautifulSoup(html, features="html.parser")
     for script in page(["script", "link", "iframe", "object", "embed", "base", "form"]):
         script.decompose()
+    for link in page.select('#toc a[href^="#"]'):
+        if link.get_text() != "Comment":  # "Test cell", "Written response"
+            link.string = f"Exercise {exercise_name(str(link['href'])[1:])}"
     if page.html is not None and page.head is not None:
         page.html["lang"] = "en"
         for place, attributes in enumerate(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llm_nb.exercises.grading.course import Score
+from llm_nb.exercises.grading.feedback import exercise_name
 from llm_nb.files import write_whole
 
 OPEN = "by hand"  # in the place of points that nobody has given yet
@@ -25,12 +26,6 @@ class HandPoints:
     grade_id: str
     points: float
     comment: str
-
-
-def exercise_name(grade_id: str) -> str:
-    """``11.2`` for the cell ``11-2-check``; a cell of another kind of name keeps it."""
-    found = re.match(r"(\d+)-(\d+)(?:-|$)", grade_id)
-    return f"{found[1]}.{found[2]}" if found else grade_id
 
 
 def write_grades(path: Path, rows: Iterable[tuple[str, list[Score], list[str]]]) -> None:

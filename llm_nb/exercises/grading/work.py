@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from nbgrader import utils
 
 from llm_nb.exercises.chapters import chapter_module
 from llm_nb.exercises.grading import tables
@@ -139,9 +140,12 @@ class Batch:
                 run = Run(sandbox, self.setup, self.names)
                 run.cells(restored)
             remarks.extend(run.remarks)
-            if remarks:
-                lines = "\n".join(f"- {_in_markdown(remark)}" for remark in remarks)
-                restored.cells.insert(0, new_markdown_cell(f"**The grader's notes**\n\n{lines}"))
+            lines = [_in_markdown(remark) for remark in remarks]
+            if any(utils.is_solution(c) and utils.is_grade(c) for c in restored.cells):
+                lines.append("A person marks the answers on paper; until then they count 0.")
+            if lines:
+                notes = "\n".join(f"- {line}" for line in lines)
+                restored.cells.insert(0, new_markdown_cell(f"**The grader's notes**\n\n{notes}"))
 
         self.course.autograde(student, notebook, execute)
         self._write_page(student)
