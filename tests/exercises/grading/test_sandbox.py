@@ -194,3 +194,9 @@ def test_without_isolation_the_same_search_succeeds(tmp_path: Path) -> None:
 def test_limits_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="memory_mb is 0"):
         Limits(memory_mb=0)
+
+
+def test_a_system_that_cannot_isolate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(IsolationUnavailable, match=r"darwin is not Linux.*--unisolated"):
+        Template(LIMITS)
