@@ -30,7 +30,7 @@ from llm_nb.exercises.grading.feedback import FeedbackExporter
 
 
 @dataclass(frozen=True)
-class Score:
+class Mark:
     """The points of one exercise; ``points`` is None until somebody has given them."""
 
     grade_id: str
@@ -129,7 +129,7 @@ class Course:
             self._convert(GenerateFeedback, student, **converter)
         return self.folder / "feedback" / student / self.assignment / f"{self.assignment}.html"
 
-    def scores(self, student: str) -> list[Score]:
+    def scores(self, student: str) -> list[Mark]:
         """The points of every exercise, in the notebook's order; [] if nothing was graded."""
         with self.alone(), self._book() as book:
             try:
@@ -142,7 +142,7 @@ class Course:
             for grade in sorted(graded.grades, key=lambda grade: order.get(grade.name, 0)):
                 points = None if grade.needs_manual_grade else grade.score
                 by_hand = grade.auto_score is None or grade.manual_score is not None
-                found.append(Score(grade.name, points, grade.max_score, by_hand))
+                found.append(Mark(grade.name, points, grade.max_score, by_hand))
             return found
 
     def give(self, student: str, grade_id: str, points: float, comment: str) -> None:

@@ -30,7 +30,7 @@ class Unreadable(ValueError):
 
 
 @dataclass
-class _Cell:
+class SubmittedCell:
     """A cell of a submission: what of it can be used."""
 
     kind: str
@@ -40,7 +40,7 @@ class _Cell:
     duplicate: bool = field(default=False)
 
 
-def read_cells(path: Path) -> tuple[list[_Cell], object]:
+def read_cells(path: Path) -> tuple[list[SubmittedCell], object]:
     """The cells of a file that a student handed in, and the variant that it says it is of.
 
     Raises:
@@ -72,7 +72,7 @@ def read_cells(path: Path) -> tuple[list[_Cell], object]:
     return [cell for entry in cells[:MAX_CELLS] if (cell := _cell(entry)) is not None], variant
 
 
-def _cell(found: Any) -> _Cell | None:
+def _cell(found: Any) -> SubmittedCell | None:
     if not isinstance(found, dict):
         return None
     source = found.get("source", "")
@@ -83,10 +83,12 @@ def _cell(found: Any) -> _Cell | None:
     grade_id = role.get("grade_id") if isinstance(role, dict) else None
     kind = "code" if found.get("cell_type") == "code" else "markdown"
     jupyters_id, grade_id = (x if isinstance(x, str) else "" for x in (found.get("id"), grade_id))
-    return _Cell(kind, clean_text(source, MAX_SOURCE), jupyters_id, grade_id)
+    return SubmittedCell(kind, clean_text(source, MAX_SOURCE), jupyters_id, grade_id)
 
 
-def repaired(cells: list[_Cell], handed_out: NotebookNode) -> tuple[NotebookNode, list[str]]:
+def repaired(
+    cells: list[SubmittedCell], handed_out: NotebookNode
+) -> tuple[NotebookNode, list[str]]:
     """The notebook to be graded, and what had to be repaired.
 
     Args:
@@ -130,9 +132,11 @@ def _is_anchor(cell: NotebookNode) -> bool:
     ) or utils.is_task(cell)
 
 
-def _by_id(cells: list[_Cell], anchors: Any, remarks: list[str]) -> dict[str, _Cell]:
+def _by_id(
+    cells: list[SubmittedCell], anchors: Any, remarks: list[str]
+) -> dict[str, SubmittedCell]:
     """Cells that say which they are; of several that say the same, the last that was worked on."""
-    chosen: dict[str, _Cell] = {}
+    chosen: dict[str, SubmittedCell] = {}
     for name, original in anchors.items():
         same = [cell for cell in cells if cell.grade_id == name]
         if not same:
@@ -147,12 +151,14 @@ def _by_id(cells: list[_Cell], anchors: Any, remarks: list[str]) -> dict[str, _C
     return chosen
 
 
-def _free(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> list[_Cell]:
+def _free(
+    cells: list[SubmittedCell], anchors: Any, chosen: dict[str, SubmittedCell]
+) -> list[SubmittedCell]:
     used = {id(cell) for cell in chosen.values()}
     return [c for c in cells if id(c) not in used and not c.duplicate and c.grade_id not in anchors]
 
 
-def _by_content(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> None:
+def _by_content(cells: list[SubmittedCell], anchors: Any, chosen: dict[str, SubmittedCell]) -> None:
     """Cells without their mark: by Jupyter's id, by their text, by what they define."""
     for name, original in anchors.items():
         if name in chosen:
@@ -167,7 +173,7 @@ def _by_content(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> N
             chosen[name] = found[-1]
 
 
-def _by_place(cells: list[_Cell], anchors: Any, chosen: dict[str, _Cell]) -> None:
+def _by_place(cells: list[SubmittedCell], anchors: Any, chosen: dict[str, SubmittedCell]) -> None:
     """Answers without their mark that stand alone between the right neighbours."""
     names = list(anchors)
     for number, name in enumerate(names):
@@ -192,7 +198,7 @@ def _say(remarks: list[str], names: list[str], what: str) -> None:
 
 
 def _missing(
-    cells: list[_Cell], handed_out: NotebookNode, remarks: list[str]
+    cells: list[SubmittedCell], handed_out: NotebookNode, remarks: list[str]
 ) -> dict[str, list[NotebookNode]]:
     """For each marked cell ("" for the beginning) the unmarked code after it that is gone."""
     there = {cell.id for cell in cells} | {cell.source.strip() for cell in cells}
@@ -209,7 +215,7 @@ def _missing(
 
 
 def _restored(
-    name: str, original: NotebookNode, mine: _Cell | None, remarks: list[str]
+    name: str, original: NotebookNode, mine: SubmittedCell | None, remarks: list[str]
 ) -> NotebookNode:
     cell = NotebookNode(original.copy())
     answer = utils.is_solution(original) or utils.is_task(original)
@@ -225,7 +231,7 @@ def _restored(
     return cell
 
 
-def _plain(cell: _Cell) -> NotebookNode:
+def _plain(cell: SubmittedCell) -> NotebookNode:
     make = new_code_cell if cell.kind == "code" else new_markdown_cell
     return make(cell.source)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_nb.exercises.grading.course import Score
+from llm_nb.exercises.grading.course import Mark
 from llm_nb.exercises.grading.feedback import exercise_name
 from llm_nb.files import write_whole
 
@@ -28,7 +28,7 @@ class HandPoints:
     comment: str
 
 
-def write_grades(path: Path, rows: Iterable[tuple[str, list[Score], list[str]]]) -> None:
+def write_grades(path: Path, rows: Iterable[tuple[str, list[Mark], list[str]]]) -> None:
     """Write ``student, (points of each exercise), total, possible, remarks``, one row a student.
 
     An exercise that waits for a person says so in the place of its points, and the total is then
@@ -52,7 +52,7 @@ def write_grades(path: Path, rows: Iterable[tuple[str, list[Score], list[str]]])
 
 
 def write_hand_table(
-    path: Path, rows: Iterable[tuple[str, Score, str]], given: Iterable[HandPoints]
+    path: Path, rows: Iterable[tuple[str, Mark, str]], given: Iterable[HandPoints]
 ) -> None:
     """Write the table of what a person has to mark; points that were given stay in it."""
     known = {(points.student, points.grade_id): points for points in given}

@@ -14,7 +14,7 @@ import pytest
 from llm_nb.cli import main
 from llm_nb.exercises.grading import tables
 from llm_nb.exercises.grading.batch import grade
-from llm_nb.exercises.grading.course import Score
+from llm_nb.exercises.grading.course import Mark
 from llm_nb.exercises.release import before_nbgrader, through_nbgrader
 from tests.exercises.grading.classroom import PAPER, World, master, save
 from tests.exercises.grading.conftest import read_table, unless_isolated
@@ -92,7 +92,7 @@ def test_arguments_that_cannot_be(folder: Path, tmp_path: Path) -> None:
 
 
 def test_tables_are_safe_in_spreadsheets(tmp_path: Path) -> None:
-    scores = [Score("1-2-check", -0.5, 2, False), Score("1-1-answer", None, 4, True)]
+    scores = [Mark("1-2-check", -0.5, 2, False), Mark("1-1-answer", None, 4, True)]
     tables.write_grades(tmp_path / "a.csv", [("-ann", scores, ["=1+1", "b"])])
     row = read_table(tmp_path / "a.csv")["'-ann"]
     assert row == {
