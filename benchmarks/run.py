@@ -37,6 +37,8 @@ class Comparison:
     contenders: dict[str, Callable[[], object]]
     packages: tuple[str, ...]
     note: str = ""  # what must be known to read the figures, measured in the same run
+    # More columns, asked for after the last round: by title, a value of each contender in order.
+    columns: Callable[[], dict[str, list[str]]] | None = None
 
 
 def measure(comparison: Comparison, rounds: int) -> dict[str, list[float]]:
@@ -55,16 +57,15 @@ def table(comparison: Comparison, seconds: dict[str, list[float]]) -> str:
     """The comparison in markdown."""
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     ours = next(iter(medians.values()))
-    lines = [
-        f"## {comparison.title}\n",
-        f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |",
-        "|---|---|---|---|---|",
-    ]
-    for name, median in medians.items():
+    columns = comparison.columns() if comparison.columns is not None else {}
+    head = f"| | {comparison.unit}/s | seconds | slowest / fastest round | speed of the first row to it |"
+    head += "".join(f" {title} |" for title in columns)
+    lines = [f"## {comparison.title}\n", head, "|---" * (5 + len(columns)) + "|"]
+    for i, (name, median) in enumerate(medians.items()):
         spread = max(seconds[name]) / min(seconds[name])
         lines.append(
             f"| {name} | {comparison.work / median:.3g} | {median:.3g} | {spread:.2f} "
-            f"| {median / ours:.2f} |"
+            f"| {median / ours:.2f} |" + "".join(f" {values[i]} |" for values in columns.values())
         )
     versions = ", ".join(f"{name} {version(name)}" for name in comparison.packages)
     note = f"\n{comparison.note}\n" if comparison.note else ""

@@ -42,6 +42,16 @@ def test_the_table_gives_medians_and_ratios(harness: ModuleType) -> None:
     assert "| theirs | 4 | 1 | 1.00 | 0.50 |" in text
 
 
+def test_columns_are_asked_for_at_the_end_and_stand_in_the_table(harness: ModuleType) -> None:
+    columns = {"GB": ["1.5", "3"], "share": ["1", "0.5"]}
+    contenders = {"ours": None, "theirs": None}
+    comparison = harness.Comparison("t", 4, "MB", contenders, ("pytest",), "", lambda: columns)
+    lines = harness.table(comparison, {"ours": [2.0], "theirs": [1.0]}).splitlines()
+    assert [line.count("|") for line in lines[2:6]] == [8, 8, 8, 8]
+    assert lines[2].endswith(" GB | share |")
+    assert lines[5] == "| theirs | 4 | 1 | 1.00 | 0.50 | 3 | 0.5 |"
+
+
 def test_a_note_follows_the_table(harness: ModuleType) -> None:
     comparison = harness.Comparison("t", 4, "MB", {"a": None}, ("pytest",), "Loss 1.5.")
     assert harness.table(comparison, {"a": [1.0]}).endswith("1 rounds.\n\nLoss 1.5.\n")

@@ -1,6 +1,9 @@
 """Where we run: profile, device, seed."""
 
+import platform
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -69,3 +72,28 @@ def test_precision_asks_for_native_bf16(monkeypatch):
     )
     assert find_precision(torch.device("cuda")) == "fp16"
     assert find_precision(torch.device("cpu")) == "fp32"
+
+
+FAULTS = """
+import resource, sys, torch
+from llm_nb.runtime import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def rounds():
+    for _ in range(10):
+        torch.ones(1 << 24)  # 64 MB, freed at once
+rounds()  # the heap has to find its size
+before = faults()
+rounds()
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the thresholds are glibc's")
+def test_memory_that_is_kept_is_not_faulted_in_again():
+    kept, given_back = (
+        int(subprocess.check_output([sys.executable, "-c", FAULTS, how])) for how in ("keep", "")
+    )
+    assert kept < given_back / 10

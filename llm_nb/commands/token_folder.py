@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from llm_nb.data.batches import Ids
 from llm_nb.data.corpora import Corpus
+from llm_nb.data.feeds import TokenFile
 from llm_nb.files import whole_folder
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
@@ -22,8 +22,8 @@ class TokenFolder:
     """What such a folder holds; ``corpus`` says in words what text it was."""
 
     tokenizer: ByteLevelBPE
-    train: Ids
-    validation: Ids
+    train: TokenFile
+    validation: TokenFile
     corpus: str
 
 
@@ -73,9 +73,7 @@ def read_tokens(folder: str | Path) -> TokenFolder:
             raise ValueError(f"{folder} has no {name}: give a folder that `llm-nb tokenize` wrote")
     try:
         about = json.loads((folder / ABOUT).read_text("utf-8"))["corpus"]
-        train, validation = (
-            np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("train", "validation")
-        )
+        train, validation = (TokenFile(folder / f"{part}.npy") for part in ("train", "validation"))
     except (ValueError, KeyError, EOFError) as error:
         raise ValueError(f"{folder} is damaged ({error}): delete it and write it again") from None
     return TokenFolder(ByteLevelBPE.load(folder / TOKENIZER), train, validation, about)

@@ -38,7 +38,11 @@ examples:
   llm-nb train --resume --out story
       go on where it was stopped or killed
   torchrun --nproc-per-node 8 -m llm_nb train gpt2-124m --out gpt2 --set data.tokens=tokens
-      the same command on 8 GPUs; each batch is divided among them
+      the same command on 8 GPUs; each batch is divided among them. Where a process is lost, all
+      end with one line that says so; the same command with --resume goes on from the last
+      checkpoint. torchrun --max-restarts 3 does that by itself, up to three times (on several
+      machines set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for it, or the new processes look for
+      the old ones)
 
 a file of your own has four tables:
   [model]  kind = "gpt2", "lstm", "gru" or "rnn"; vocab_size, context, d_model, n_layers …
@@ -79,13 +83,16 @@ def run(args: argparse.Namespace) -> int:
     if tables is None and not args.resume:
         raise ValueError("say what to train: a preset (`llm-nb train --list`) or a TOML file")
     from llm_nb.commands.settings import Settings
-    from llm_nb.commands.training_run import RECORD, train
+    from llm_nb.commands.training_run import RECORD, RUN, train
+    from llm_nb.training.world import restarts
 
     given = Settings.of(presets.override(tables, args.set)) if tables is not None else None
     out = args.out or (Path(given.run.out) if given is not None and given.run.out else None)
     if out is None:
         raise ValueError("say where to write it: --out FOLDER")
-    if args.resume:
+    # Started again by torchrun after a process was lost: nobody is there to add --resume.
+    resume = args.resume or (restarts() > 0 and (out / RUN).is_file())
+    if resume:
         settings = _recorded(out, given, args.set)
         if (out / RECORD).exists():
             print(f"{out} is complete: its figures are in {out / RECORD}")
@@ -94,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         assert given is not None
         settings = given
         _check_new(out)
-    return train(settings, out, shlex.join(["llm-nb", *args.argv]), args.resume)
+    return train(settings, out, shlex.join(["llm-nb", *args.argv]), resume)
 
 
 def _check_new(out: Path) -> None:

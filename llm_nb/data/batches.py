@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 
 import numpy as np
 import torch
@@ -71,7 +71,7 @@ def consecutive_windows(ids: Ids, context: int, batch_size: int) -> Iterator[Bat
     )
 
 
-def check_length(ids: Ids, context: int) -> None:
+def check_length(ids: Sized, context: int) -> None:
     """Raise ValueError unless the text holds one window of ``context`` and its last target."""
     if len(ids) <= context:
         raise ValueError(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from llm_nb.data.batches import Batch, Ids, check_length
@@ -29,11 +31,40 @@ class Source(Protocol):
         """Batch n, from 0."""
 
 
+class TokenFile:
+    """Token ids of a ``.npy`` file, mapped into memory only while some of them are read.
+
+    A map that stays open keeps every page that was ever touched in the process: over a long run
+    with random places, the whole file. It would also be copied whole into each worker where
+    these are not forked.
+
+    Raises:
+        ValueError: it is no such file, or truncated.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        ids = self._open()
+        if ids.ndim != 1:
+            raise ValueError(f"{path} has shape {ids.shape}: needed (N,), one id after the other")
+        self._n, self.dtype = len(ids), ids.dtype
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, which: Any) -> NDArray[Any]:
+        """A copy of some ids; ``which`` as for an array."""
+        return np.array(self._open()[which])
+
+    def _open(self) -> NDArray[Any]:
+        return np.load(self.path, mmap_mode="r")
+
+
 class RandomWindows:
     """Batches (x, y), each (B, T): windows from random places, y is x one token on.
 
     Args:
-        ids: (N,) the token ids of the whole text; a memory-mapped array will do.
+        ids: (N,) the token ids of the whole text, an array or a ``TokenFile``.
         context: T.
         batch_size: B.
 
@@ -41,7 +72,7 @@ class RandomWindows:
         ValueError: the text is shorter than one window.
     """
 
-    def __init__(self, ids: Ids, context: int, batch_size: int, seed: int = 0) -> None:
+    def __init__(self, ids: Ids | TokenFile, context: int, batch_size: int, seed: int = 0) -> None:
         check_length(ids, context)
         if batch_size < 1 or context < 1:
             raise ValueError(f"batch_size {batch_size} and context {context} must be at least 1")
@@ -54,7 +85,7 @@ class RandomWindows:
         starts = generator.integers(len(self.ids) - self.context, size=(self.batch_size, 1))
         windows = self.ids[starts + np.arange(self.context + 1)]  # (B, T + 1)
         rows = torch.from_numpy(windows.astype(np.int64))
-        return rows[:, :-1], rows[:, 1:]
+        return rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
 
 
 class Feed:
@@ -112,7 +143,7 @@ class Feed:
         self.position, self._batches = state["position"], None
 
 
-def fingerprint(ids: Ids, *settings: object) -> str:
+def fingerprint(ids: Ids | TokenFile, *settings: object) -> str:
     """A short hash of an array and of settings; of a large array its length and blocks at even
     distances are read, 32 MB at most."""
     found = hashlib.blake2b(repr((len(ids), str(ids.dtype), *settings)).encode(), digest_size=12)

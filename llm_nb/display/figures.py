@@ -70,6 +70,29 @@ def bars(
     return figure
 
 
+def dots(
+    rows: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str = "",
+) -> Figure:
+    """A line for each row, the first on top, with a mark for each of several series on it."""
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7, 1.1 + 0.42 * len(rows)))
+        for i, (name, values) in enumerate(series.items()):
+            axes.plot(
+                values, range(len(rows)), _MARKERS[i % 4], markersize=8, label=name,
+                markerfacecolor="white" if i >= 4 else None,
+            )  # fmt: skip
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.set_xlim(left=min(0, axes.get_xlim()[0]))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
 def attention_heads(
     weights: ArrayLike, tokens: Sequence[str], titles: Sequence[str], *, columns: int = 2
 ) -> Figure:

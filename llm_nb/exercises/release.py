@@ -36,6 +36,16 @@ def student_notebook(master: Notebook, chapter: str, variant: int | None = None)
         RuntimeError: nbgrader refuses the master, or something secret was left in the result.
     """
     notebook = for_class(master, chapter, variant)
+    converted = through_nbgrader(before_nbgrader(notebook))
+    if found := leaked(converted, secrets(notebook)):
+        raise RuntimeError(
+            f"the student's notebook still holds {found[0]!r}: mark it in the master"
+        )
+    return converted
+
+
+def before_nbgrader(notebook: Notebook) -> Notebook:
+    """What nbgrader makes the students' notebook of, and what grading gives to nbgrader."""
     handed_out = copy.deepcopy(notebook)
     handed_out.cells = [cell for cell in handed_out.cells if _is_for_students(cell)]
     for cell in handed_out.cells:
@@ -48,12 +58,7 @@ def student_notebook(master: Notebook, chapter: str, variant: int | None = None)
     known = ("kernelspec", "language_info", "llm_nb")
     kept = {key: handed_out.metadata[key] for key in known if key in handed_out.metadata}
     handed_out.metadata = type(handed_out.metadata)(kept)
-    converted = _through_nbgrader(handed_out)
-    if found := leaked(converted, secrets(notebook)):
-        raise RuntimeError(
-            f"the student's notebook still holds {found[0]!r}: mark it in the master"
-        )
-    return converted
+    return handed_out
 
 
 def release(path: Path, chapter: str, out: Path, variant: int | None = None) -> Path:
@@ -74,7 +79,7 @@ def _is_for_students(cell: Any) -> bool:
     return INSTRUCTOR not in cell.metadata.get("tags", []) and cell.get("id") != COLAB
 
 
-def _through_nbgrader(notebook: Notebook) -> Notebook:
+def through_nbgrader(notebook: Notebook) -> Notebook:
     """nbgrader's generate_assignment, in a course of its own that is gone afterwards."""
     nbformat = library("nbformat", "grading")
     converters = library("nbgrader.converters", "grading")

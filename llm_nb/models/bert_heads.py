@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from llm_nb.models.attention import Backend
 from llm_nb.models.bert import Bert, BertConfig, BertEncoder, initialise
 from llm_nb.models.checks import check_range
-from llm_nb.models.gpt2 import IGNORE
+from llm_nb.models.chunked_loss import IGNORE, vocabulary_loss
 
 
 class BertBatch(NamedTuple):
@@ -69,17 +69,15 @@ def mean_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Raises:
         ValueError: no label is left, or one is outside 0 … K − 1.
     """
-    labelled = labels != IGNORE
-    chosen = labels[labelled]
-    if not len(chosen):
+    chosen = _checked(labels[labels != IGNORE], logits.size(1))
+    return F.cross_entropy(logits[labels != IGNORE].float(), chosen)
+
+
+def _checked(labels: Tensor, n: int) -> Tensor:
+    if not len(labels):
         raise ValueError("no label to learn from: all are −100 or at padding")
-    check_range(
-        "label",
-        chosen,
-        logits.size(1),
-        "check the labels of the configuration; −100 marks what is no label",
-    )
-    return F.cross_entropy(logits[labelled].float(), chosen)
+    check_range("label", labels, n, "check the configuration's labels; −100 marks what is none")
+    return labels
 
 
 class WordHead(nn.Module):
@@ -94,12 +92,16 @@ class WordHead(nn.Module):
 
     def forward(self, x: Tensor, word_vectors: Tensor) -> Tensor:
         """x (M, C), word_vectors (V, C) → (M, V)."""
-        return F.linear(self.ln(F.gelu(self.dense(x))), word_vectors, self.bias)
+        return F.linear(self._transform(x), word_vectors, self.bias)
 
     def loss(self, x: Tensor, word_vectors: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of x (N, C) against labels (N,); logits of the labelled alone."""
         labelled = labels != IGNORE
-        return mean_cross_entropy(self(x[labelled], word_vectors), labels[labelled])
+        chosen = _checked(labels[labelled], len(word_vectors))
+        return vocabulary_loss(self._transform(x[labelled]), word_vectors, chosen, self.bias)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        return self.ln(F.gelu(self.dense(x)))
 
 
 class BertForMaskedLM(nn.Module):

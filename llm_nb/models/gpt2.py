@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from llm_nb.models.attention import Backend, attention, attention_weights
 from llm_nb.models.cache import KVCache
 from llm_nb.models.checks import check_heads, check_ids, check_shares, check_sizes
-
-IGNORE = -100  # a target that is no target: it counts in no loss
+from llm_nb.models.chunked_loss import vocabulary_loss
 
 
 @dataclass(frozen=True)
@@ -201,8 +200,8 @@ class GPT2(nn.Module):
         """Mean cross-entropy, in nats, of (ids, targets), both (B, T), or of (ids, targets,
         documents); target −100 is left out."""
         ids, targets, *documents = batch
-        logits = self(ids, documents=documents[0] if documents else None)
-        return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE)
+        x = self.body(ids, documents=documents[0] if documents else None).flatten(0, 1)
+        return vocabulary_loss(x, self.wte.weight, targets.flatten())
 
     @torch.no_grad()
     def hidden_states(

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_nb.models.checks import check_ids, check_shares, check_sizes
+from llm_nb.models.chunked_loss import vocabulary_loss
 
-IGNORE = -100  # a target that is no target: it counts in no loss
 State = Tensor | tuple[Tensor, Tensor]  # h, or of an LSTM (h, c), each (L, B, H)
 
 _CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -106,10 +106,15 @@ class RecurrentLM(nn.Module):
             ValueError: there are no ids, some are outside the vocabulary, or the state is of
                 another batch size or model.
         """
+        y, state = self._body(ids, state)
+        return self.head(y), state
+
+    def _body(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """All but the output layer, (B, T, H)."""
         self._check(ids, state)
         x = F.dropout(self.embedding(ids), self.config.dropout, self.training)  # (B, T, E)
         y, state = self.rnn(x, state)  # (B, T, H)
-        return self.head(F.dropout(y, self.config.dropout, self.training)), state
+        return F.dropout(y, self.config.dropout, self.training), state
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Mean cross-entropy, in nats, of (ids, targets), both (B, T); target −100 is left out."""
@@ -128,8 +133,8 @@ class RecurrentLM(nn.Module):
             raise ValueError(
                 f"targets have shape {tuple(targets.shape)}, ids {tuple(ids.shape)}: they must agree"
             )
-        logits, state = self.advance(ids, state)
-        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE)
+        y, state = self._body(ids, state)
+        loss = vocabulary_loss(y.flatten(0, 1), self.head.weight, targets.flatten(), self.head.bias)
         return loss, _detached(state)
 
     def _check(self, ids: Tensor, state: State | None) -> None:

@@ -28,7 +28,7 @@ from llm_nb.training.snapshot import (
     optimizer_tensors,
 )
 from llm_nb.training.step import Step
-from llm_nb.training.world import ALONE, World
+from llm_nb.training.world import ALONE, World, names_a_lost_process
 
 
 class Trainer:
@@ -91,6 +91,7 @@ class Trainer:
             FloatingPointError: the loss or the gradient is NaN or infinite; the weights are those
                 before the step, and no checkpoint was touched.
             ValueError: ``folder`` has later checkpoints than this run.
+            ConnectionError: another process of the run was lost.
         """
         self._check_folder()
         self.history.interrupted = self.history.stopped_early = False
@@ -106,6 +107,13 @@ class Trainer:
                     alone = self.world.size == 1  # else all must stop after the same step
                     if self._after_step(result.stop or (alone and interrupts.asked)):
                         break
+        except RuntimeError as error:
+            if self.world.size == 1 or not names_a_lost_process(error):
+                raise
+            raise ConnectionError(
+                f"another process of the run was lost at step {self.step}: start all of them again "
+                "and go on from the last checkpoint, which is whole"
+            ) from error
         except KeyboardInterrupt:  # a second one, or not from a signal: the step may be torn
             self.history.interrupted = True
         self.model.eval()

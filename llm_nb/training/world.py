@@ -98,11 +98,38 @@ def join(strategy: Strategy = "ddp") -> Iterator[World]:
     on_gpu = torch.cuda.is_available() and os.environ.get("LLM_NB_DEVICE") != "cpu"
     if on_gpu:
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    store = _fresh_store() if restarts() else None
+    place = {"store": store, "rank": rank, "world_size": size} if store is not None else {}
+    dist.init_process_group("nccl" if on_gpu else "gloo", **place)
     try:
         yield World(rank, size, local, strategy)
     finally:
         dist.destroy_process_group()
+
+
+def names_a_lost_process(error: RuntimeError) -> bool:
+    """Whether a backend says so that another process is gone: NCCL by a class, gloo by words."""
+    return isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+
+
+def restarts() -> int:
+    """How often ``torchrun --max-restarts`` has started the processes again after one was lost."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+
+
+def _fresh_store() -> Any:
+    """A place to meet that the processes before a restart have not used; None: torch's own.
+
+    torchrun hands its restarted processes the store of the ones before, with the addresses of
+    those that are gone (pytorch#135712). Its count of restarts tells them apart on one machine,
+    but is not the same on several (pytorch#108158): there the user must have it make new ones.
+    """
+    shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if not shared or os.environ.get("GROUP_WORLD_SIZE") != "1":
+        return None
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(address, port)  # type: ignore[attr-defined]
+    return dist.PrefixStore(f"life-{restarts()}", store)  # type: ignore[attr-defined]
 
 
 class Parallel:

@@ -32,7 +32,7 @@ def test_tokens_are_the_text(tokens, corpus):
     end = folder.tokenizer.special_tokens[END_OF_TEXT]
     for part in ("train", "validation"):
         wanted = token_stream(folder.tokenizer.encode, getattr(text, part), end)
-        np.testing.assert_array_equal(np.asarray(getattr(folder, part)), wanted)
+        np.testing.assert_array_equal(getattr(folder, part)[:], wanted)
     assert folder.train.dtype == np.uint16
     assert folder.corpus == str(text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from llm_nb.cli import main
+from llm_nb.commands import training_run
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.pretrained import from_pretrained
 from llm_nb.shipped import SHIPPED, shipped_record
@@ -111,6 +113,29 @@ def test_resume_refuses_other_settings_and_says_when_all_is_done(small, trained,
     assert main(["train", "--resume", "--out", str(trained)]) == 0
     assert "is complete" in capsys.readouterr().out
     assert "no run to go on with" in refused(["train", "--resume", "--out", str(tmp_path)], capsys)
+
+
+def test_freed_memory_is_kept_for_the_next_step(small, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training_run, "keep_freed_memory", lambda: asked.append(True))
+    assert main(small(tmp_path / "run")) == 0
+    assert asked == [True]
+
+
+def test_a_restart_by_torchrun_goes_on_by_itself(small, trained, tmp_path, monkeypatch, capsys):
+    """The same words again, and nobody there to add --resume."""
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    for name in ("training.json", "config.json", "model.safetensors"):
+        (out / name).unlink()
+    shutil.rmtree(out / "checkpoints" / "step-00000006")
+    (out / "checkpoints" / "best.json").unlink()
+    assert "go on with `llm-nb train --resume" in refused(small(out), capsys)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert main(small(out)) == 0
+    assert "going on from step 3" in capsys.readouterr().out
+    assert record(out) == record(trained)
+    assert main(small(tmp_path / "new")) == 0  # lost before anything was written
 
 
 def test_a_loss_that_is_not_a_number_is_one_line(small, tmp_path, capsys):

@@ -1,11 +1,16 @@
 """Batch n is the same whoever makes it and whenever."""
 
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from llm_nb.data.feeds import Feed, RandomWindows, fingerprint  # noqa: E402
+from llm_nb.data.feeds import Feed, RandomWindows, TokenFile, fingerprint  # noqa: E402
 
 IDS = np.arange(103, dtype=np.int32)
 
@@ -77,3 +82,69 @@ def test_of_a_large_array_the_length_and_blocks_are_read():
     ids[20_000_000:30_000_000] = 1
     assert fingerprint(ids) != before
     assert fingerprint(ids[:-1]) != fingerprint(ids)
+
+
+@pytest.fixture
+def file(tmp_path):
+    np.save(tmp_path / "ids.npy", IDS)
+    return TokenFile(tmp_path / "ids.npy")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_of_tokens_gives_the_batches_of_its_array(file, workers):
+    assert (len(file), file.dtype) == (103, np.int32)
+    assert RandomWindows(file, 10, 4, 3).fingerprint == source().fingerprint
+    feed = Feed(RandomWindows(file, 10, 4, 3), workers)
+    for n in range(3):
+        assert torch.equal(next(feed)[1], source()[n][1])
+
+
+def test_a_file_of_tokens_goes_to_a_worker_by_its_name(file):
+    np.save(file.path, np.zeros(1_000_000, np.int32))
+    assert len(pickle.dumps(TokenFile(file.path))) < 1000
+
+
+def test_what_is_no_file_of_tokens_is_refused(file, tmp_path):
+    file.path.write_bytes(file.path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="mmap length"):
+        TokenFile(file.path)
+    np.save(tmp_path / "square.npy", IDS[:100].reshape(10, 10))
+    with pytest.raises(ValueError, match=r"has shape \(10, 10\): needed \(N,\)"):
+        TokenFile(tmp_path / "square.npy")
+
+
+RESIDENT = """
+import sys
+import numpy as np
+from llm_nb.data.feeds import Feed, RandomWindows, TokenFile
+
+def resident():
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+path, kind = sys.argv[1:]
+ids = TokenFile(path) if kind == "file" else np.load(path, mmap_mode="r")
+feed = Feed(RandomWindows(ids, 64, 256))
+next(feed)
+before = resident()
+for _ in range(100):
+    next(feed)
+print((resident() - before) // 1024, len(ids) * 2 // 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells this way")
+def test_a_long_run_over_a_file_does_not_grow(tmp_path):
+    """25,600 windows from 128 MB; a map that is kept open holds most of it in the end."""
+    path = tmp_path / "large.npy"
+    np.lib.format.open_memmap(path, "w+", np.uint16, (64 << 20,)).flush()  # holes take no disk
+    grown = {}
+    for kind in ("file", "map"):
+        done = subprocess.run(
+            [sys.executable, "-c", RESIDENT, str(path), kind],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        grown[kind], size = map(int, done.stdout.split())
+    assert size == 128
+    assert grown["file"] < 8
+    assert grown["map"] > 64  # so this test can fail

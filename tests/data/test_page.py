@@ -16,6 +16,8 @@ from llm_nb.data.corpora import (
     split_as_it_is,
     standard_library,
 )
+from llm_nb.data.microworld import lexicon as w
+from llm_nb.data.microworld.measure import true_entropy
 from llm_nb.data.order import Order
 from llm_nb.data.reading import read_text
 from llm_nb.data.sets import SETS, WIKITEXT_LICENCE, WIKITEXTS
@@ -55,6 +57,34 @@ def test_the_sets_are_those_of_the_code_with_their_tasks_and_licences():
     assert WIKITEXTS["wikitext-2"].repository in PAGE
     assert WIKITEXT_LICENCE in PAGE
     assert PSF == "Python Software Foundation License"
+
+
+UNITS = {
+    "story": lambda s: 1,
+    "English word or mark": lambda s: len(s.words()),
+    "English character": lambda s: len(s.text()),
+    "Chinese word or mark": lambda s: len(s.words("zh")),
+    "Chinese character": lambda s: len(s.text("zh")),
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_entropies_of_the_microworld(unit):
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {unit} |")]
+    units, entropy = (cell.strip() for cell in line.strip("| ").split(" | ")[1:])
+    found = true_entropy(UNITS[unit])
+    rate, error = entropy.split(" ± ")
+    assert near(units, found.units_per_story)
+    assert near(rate, found.per_unit[0])
+    assert near(error, found.per_unit[1])
+
+
+def test_the_words_of_the_microworld():
+    numbers = [len(x) for x in (w.NAMES, w.PLACES, w.THINGS, w.COLOURS)]
+    assert "There are {} people, {} towns and {} things in {} colours".format(*numbers) in PAGE
+    both = {w.ENGLISH[x] for x in w.NAMES} & {w.ENGLISH[x] for x in w.PLACES}
+    assert len(both) == len({w.CHINESE[x] for x in w.NAMES} & {w.CHINESE[x] for x in w.PLACES})
+    assert len(both) == 12
 
 
 @pytest.mark.parametrize("name", [name for name, known in SETS.items() if known.from_files])

@@ -8,7 +8,8 @@ import torch
 from torch.testing import assert_close
 
 from llm_nb.models.cache import KVCache
-from llm_nb.models.gpt2 import GPT2, IGNORE, SIZES, GPT2Config
+from llm_nb.models.chunked_loss import IGNORE
+from llm_nb.models.gpt2 import GPT2, SIZES, GPT2Config
 from llm_nb.models.pretrained import from_pretrained, save_pretrained
 
 transformers = pytest.importorskip("transformers")

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from llm_nb.data.feeds import Feed, RandomWindows
+from llm_nb.models import chunked_loss
 from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.training import TrainConfig, Trainer
-from llm_nb.training.world import join
+from llm_nb.training.world import join, restarts
 
 STEPS = 8
 
@@ -40,12 +41,30 @@ def trainer(folder, precision="fp32", optimizer="adamw", wide=16, world=None, **
     config = TrainConfig(STEPS, precision=precision, optimizer=optimizer, **(plan | settings))
     extra = {"world": world} if world is not None else {}
     feed = Feed(Uneven(ids, 8, 4, seed=1))
-    return Trainer(model, feed, config, lambda: float(torch.rand(())), folder=folder, **extra)
+    run = Trainer(model, feed, config, lambda: float(torch.rand(())), folder=folder, **extra)
+    if precision == "fp16":  # far too large: the scale falls step by step until one is not skipped
+        run.train_step.scaler = torch.amp.GradScaler("cpu", 2.0**22)
+    return run
+
+
+def at_step(run, step, act):
+    """Call ``act`` once, in the middle of the step."""
+    inner, done = run.train_step.loss, []
+
+    def loss(batch):
+        if run.step + 1 == step and not done:
+            done.append(True)
+            act()
+        return inner(batch)
+
+    run.train_step.loss = loss
 
 
 if __name__ == "__main__":
     folder, precision, optimizer, stop, strategy = sys.argv[1:6]
     torch.set_num_threads(1)
+    if chunk := os.environ.get("CHUNK"):  # logits at a time, fewer than the vocabulary has for all
+        chunked_loss._CHUNK["cpu"] = int(chunk)
     with join(strategy) as world:
         run = trainer(
             folder,
@@ -55,15 +74,11 @@ if __name__ == "__main__":
             dropout=float(os.environ.get("DROPOUT", 0.1)),
         )
         if int(stop):
-            inner, sent = run.train_step.loss, []
-
-            def loss(batch):
-                if run.step + 1 == int(stop) and not sent:
-                    sent.append(True)
-                    os.kill(os.getpid(), signal.SIGINT)
-                return inner(batch)
-
-            run.train_step.loss = loss
+            at_step(run, int(stop), lambda: os.kill(os.getpid(), signal.SIGINT))
+        if kill := os.environ.get("KILL"):  # "rank step", in the first life of these processes
+            rank, step = map(int, kill.split())
+            if rank == world.rank and not restarts():
+                at_step(run, step, lambda: os.kill(os.getpid(), signal.SIGKILL))
         run.resume()
         history = run.fit()
         if world.main:

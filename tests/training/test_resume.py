@@ -1,7 +1,6 @@
 """A run that was broken off ends as if it had not been: bit for bit, in a new process."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -15,35 +14,17 @@ from torch.testing import assert_close
 
 from llm_nb.training.checkpoints import Checkpoints
 
-SCRIPT = Path(__file__).with_name("resume_script.py")
-sys.path.insert(0, str(SCRIPT.parent))
-from resume_script import STEPS, trainer  # noqa: E402
-
-ENVIRONMENT = os.environ | {"CI": "1", "OMP_NUM_THREADS": "1"}
+sys.path.insert(0, str(Path(__file__).parent))
+from broken_runs import ENVIRONMENT, SCRIPT, assert_same, everything, launch
+from resume_script import STEPS, trainer
 
 
 def train(folder, precision="fp32", optimizer="adamw", stop=0, processes=1, strategy="ddp", **env):
     """Run the script to its end; what it printed."""
-    many = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [sys.executable, *(many if processes > 1 else []), str(SCRIPT), str(folder)]
-    command += [precision, optimizer, str(stop), strategy]
-    done = subprocess.run(
-        command, env=ENVIRONMENT | env, capture_output=True, text=True, timeout=200
-    )
+    script = (precision, optimizer, str(stop), strategy)
+    done = launch(folder, processes=processes, script=script, **env)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")
-
-
-def everything(folder):
-    """All tensors of the last checkpoint."""
-    last = Path(folder) / f"step-{STEPS:08}"
-    return load_file(last / "model.safetensors") | load_file(last / "training.safetensors")
-
-
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, tensor in one.items():
-        assert torch.equal(tensor, other[name]), name
 
 
 @pytest.mark.parametrize(
@@ -53,29 +34,38 @@ def test_a_break_changes_no_bit(tmp_path, precision, optimizer):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert train(whole, precision, optimizer)[0] == f"{STEPS} False"
     assert train(broken, precision, optimizer, stop=3)[0] == "3 True"  # SIGINT: saved, then ended
-    assert Checkpoints(broken).steps()[-1] == 3
+    early = Checkpoints(broken).read(Checkpoints(broken).steps()[-1]).record
+    assert (early["step"], early["data"]["position"]) == (3, 6)
     assert train(broken, precision, optimizer)[0] == f"{STEPS} False"
     assert_same(everything(whole), everything(broken))
     name = f"history-{STEPS}.safetensors"
     assert_same(load_file(whole / name), load_file(broken / name))
+    one, other = (Checkpoints(folder).read(STEPS).record for folder in (whole, broken))
+    for part in ("step", "data", "scaler"):
+        assert one[part] == other[part]
+    if precision == "fp16":  # the scale was falling when the break came, and fell on after it
+        assert early["scaler"]["scale"] > one["scaler"]["scale"]
+        assert 0 < early["history"]["skipped"] < one["history"]["skipped"] < STEPS
 
 
 def test_one_process_two_and_two_with_shared_weights_learn_the_same(tmp_path):
+    """The two with the loss in chunks, the one with all logits at once."""
     results = {}
     for name, processes in (("alone", 1), ("ddp", 2), ("fsdp", 2)):
-        folder = tmp_path / name
-        train(folder, processes=processes, strategy=name.replace("alone", "ddp"), DROPOUT="0")
+        folder, chunk = tmp_path / name, {"CHUNK": "60"} if processes > 1 else {}
+        strategy = name.replace("alone", "ddp")
+        train(folder, processes=processes, strategy=strategy, DROPOUT="0", **chunk)
         results[name] = load_file(folder / f"history-{STEPS}.safetensors")
     for name in ("ddp", "fsdp"):
         assert_close(results["alone"], results[name], rtol=1e-6, atol=1e-6)
 
 
-def test_kills_at_random_moments_are_survived(tmp_path):
+def test_kills_at_random_moments_are_survived(tmp_path, record_property):
     """30 times SIGKILL, also while a checkpoint is written; each run then ends bit for bit."""
     command = [sys.executable, str(SCRIPT.with_name("kill_script.py")), str(tmp_path), "30"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=400)
-    print(done.stdout)
     assert done.returncode == 0, done.stderr
+    record_property("shown", " ".join(done.stdout.split()))
     assert done.stdout.startswith("30 kills survived")
 
 

@@ -70,8 +70,7 @@ def test_answers_are_right(language):
                     forms[t.holder.name]
                     for t in told.state.things
                     if t.holder
-                    and forms[t.noun]
-                    in asked.question.split("谁有")[-1].rstrip("？?").split()  # fmt: skip
+                    and forms[t.noun] in asked.question.split("谁有")[-1].rstrip("？?").split()
                 ]
                 assert answer == holder
             else:
