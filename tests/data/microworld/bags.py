@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 
 from llm_nb.data.examples import Question, Tagged
 from llm_nb.data.microworld import lexicon as w
@@ -23,7 +24,9 @@ BECAUSE = ("because", "因为")
 
 def regression(C: float = 10.0) -> Any:
     """Logistic regression on features given as dictionaries."""
-    return make_pipeline(DictVectorizer(), LogisticRegression(C=C, max_iter=300))
+    return make_pipeline(
+        DictVectorizer(), MaxAbsScaler(), LogisticRegression(C=C, max_iter=1000)
+    )
 
 
 # ---- Entities ------------------------------------------------------------------------------
@@ -125,15 +128,15 @@ def asked(question: Question, language: str) -> Asked:
 
 
 class Chooser:
-    """Scores each candidate by logistic regression on unordered features, or on some of order too.
+    """Scores each candidate by logistic regression on features without order.
 
-    Features, each together with the form of the question: the word; the words of its sentence;
-    whether that sentence, or one of the two before it, has what is asked about; with ``ordered``
-    also how many later sentences have that, and how many have another candidate beside it.
+    Features, each together with the form of the question: the word; in how many sentences it
+    stands; the words of its sentence; whether that sentence, or one of the two before it, has what
+    is asked about, for "she" looks back.
     """
 
-    def __init__(self, train: Sequence[Question], language: str, ordered: bool) -> None:
-        self.language, self.ordered = language, ordered
+    def __init__(self, train: Sequence[Question], language: str) -> None:
+        self.language = language
         known = [asked(question, language) for question in train]
         # What has answered a question of this form: words of other kinds are no candidates.
         self.answers: dict[str, set[str]] = {}
@@ -170,15 +173,7 @@ class Chooser:
             f"{form}: here {here}, near {near}": 1.0,
             f"{form}: {min(4, sum(candidate.what in words for words in sentences))} times": 1.0,
         }
-        found |= {f"{form}: {here} beside {word}": 1.0 for word in sentences[n]}
-        if self.ordered:
-            later = sum(bool(one.keys & words) for words in sentences[n + 1 :])
-            rivals = {c.sentence for c in self.possible(one) if c.sentence > n}
-            both = sum(bool(one.keys & sentences[i]) for i in rivals)
-            found[f"{form}: here {here}, near {near}, later {min(4, later)}"] = 1.0
-            found[f"{form}: here {here}, near {near}, rivals {min(3, both)}"] = 1.0
-            found[f"{form}: here {here}, near {near}, after {min(6, len(sentences) - n)}"] = 1.0
-        return found
+        return found | {f"{form}: {here} beside {word}": 1.0 for word in sentences[n]}
 
 
 def window_answer(question: Question, chooser: Chooser) -> str:
