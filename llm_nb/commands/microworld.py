@@ -15,7 +15,7 @@ Train a language model on stories of the microworld, fresh ones in every batch, 
 stories that were held out, beside the entropy of the language, which no model can go under.
 Writes record.json and the weights, in 16 bits.
 
-rnn, lstm and gpt2 are sized for a minute of two cores; gpt2-long for most of an hour of one.
+rnn, lstm and gpt2 are sized for a minute of two cores; gpt2-long for an hour of one.
 """
 
 EPILOG = """\
@@ -28,14 +28,16 @@ examples:
       Kneser-Ney of every order that fits, on as many stories as the others read
 """
 
-# Chosen by bits a word on the validation stories, with about as many tries for each.
+# Rates and warm-up were chosen by bits a word on the validation stories, from some tries for each.
+# The deeper gpt2-long learns faster with these (at step 3,000, against twice the rate).
 MODELS: dict[str, dict[str, Any]] = {
-    "rnn": {"steps": 3000, "lr": 2e-3, "d": 128, "layers": 1},
-    "lstm": {"steps": 3000, "lr": 5e-3, "d": 128, "layers": 1},
-    "gpt2": {"steps": 3000, "lr": 4e-3, "d": 64, "layers": 2, "heads": 4},
-    "gpt2-long": {"steps": 14_000, "lr": 2.5e-3, "d": 96, "layers": 3, "heads": 6, "batch": 32},
+    "rnn": {"steps": 3000, "lr": 5e-3, "warmup": 400, "d": 128, "layers": 1},
+    "lstm": {"steps": 3000, "lr": 1e-2, "warmup": 400, "d": 128, "layers": 1},
+    "gpt2": {"steps": 3000, "lr": 4e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
+    "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
-NGRAM_STORIES = 48_000
+BATCH = 16
+NGRAM_STORIES = 3000 * BATCH  # as many as the others read
 PARTS = ("validation", "test")
 
 
@@ -130,11 +132,10 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     steps, lr = args.steps or settings["steps"], args.lr or settings["lr"]
     torch.manual_seed(args.seed)
     model = build(args.model, len(judge.vocabulary), args.width or settings["d"])
-    batch_size = settings.get("batch", 16)
-    source = StoryBatches(judge.vocabulary, batch_size, args.seed, args.language)
+    source = StoryBatches(judge.vocabulary, BATCH, args.seed, args.language)
     config = TrainConfig(
-        steps, lr, warmup=50, weight_decay=0.01, betas=(0.9, 0.98), final=0.05,
-        eval_every=max(1, steps // 12),
+        steps, lr, warmup=min(settings["warmup"], steps // 4), weight_decay=0.01,
+        betas=(0.9, 0.98), final=0.05, eval_every=max(1, steps // 12),
     )  # fmt: skip
     clock = _Clock()
 
@@ -154,7 +155,7 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
         "seconds": history.seconds,
         "steps": steps,
         "lr": lr,
-        "stories": steps * batch_size,
+        "stories": steps * BATCH,
         "words": history.tokens,
         "parameters": sum(p.numel() for p in model.parameters()),
     }

@@ -14,14 +14,26 @@ from llm_nb.data.microworld.batches import BEGIN, StoryBatches, held_out, word_v
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_rows_are_stories(language):
     vocabulary = word_vocabulary(language)
-    x, y = StoryBatches(vocabulary, 4, seed=3, language=language)[2]
-    for row in range(4):
-        words = story(8 + row, seed=3).words(language)
-        n = len(words)
-        assert vocabulary.decode(x[row, :n]) == [BEGIN, *words[:-1]]
-        assert vocabulary.decode(y[row, :n]) == words
-        assert (y[row, n:] == IGNORE).all()
-    assert vocabulary.unk_id not in x
+    source = StoryBatches(vocabulary, 4, seed=3, language=language)
+    told = [story(16 + i, seed=3).words(language) for i in range(16)]
+    for x, y in (source[n] for n in range(4, 8)):
+        for row in range(4):
+            n = int((y[row] != IGNORE).sum())
+            words = vocabulary.decode(y[row, :n])
+            assert vocabulary.decode(x[row, :n]) == [BEGIN, *words[:-1]]
+            assert (y[row, n:] == IGNORE).all()
+            told.remove(words)
+        assert vocabulary.unk_id not in x
+    assert not told  # each of the next sixteen, once
+
+
+def test_stories_of_like_length_share_a_batch():
+    source = StoryBatches(word_vocabulary(), 16)
+    lengths = [x.shape[1] for x, _ in (source[n] for n in range(40))]
+    padding = [float((source[n][1] == IGNORE).float().mean()) for n in range(40)]
+    assert sum(padding) / 40 < 0.1
+    firsts = [max(lengths[i : i + 4]) == lengths[i] for i in range(0, 40, 4)]
+    assert 0 < sum(firsts) < 10  # the longest is not always the first
 
 
 @pytest.mark.parametrize("workers", [0, 1])
