@@ -75,7 +75,7 @@ class Reader:
         self.rows = [self._read(question) for question in train]
         self.model = Pointer(len(self.vocabulary))
 
-    def fit(self, steps: int, lr: float = 4e-3, B: int = 32) -> Reader:
+    def fit(self, steps: int, lr: float = 6e-3, B: int = 32) -> Reader:
         """Train."""
         order = shuffled(len(self.rows), B, self.seed)
         batches = (_batch([self.rows[i] for i in numbers]) for numbers in order)

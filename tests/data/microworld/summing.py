@@ -177,7 +177,7 @@ class Summariser:
         self.gaps = {key: n for n, key in enumerate(sorted(gaps))}
         self.model = Plotter(len(self.vocabulary), len(self.patterns), len(self.gaps))
 
-    def fit(self, steps: int, lr: float = 4e-3, B: int = 32) -> Summariser:
+    def fit(self, steps: int, lr: float = 6e-3, B: int = 32) -> Summariser:
         """Train."""
         batches = (self._batch(rows) for rows in shuffled(len(self.ids), B, self.seed))
         Trainer(self.model, batches, TrainConfig(steps, lr, warmup=50, weight_decay=0.01)).fit()
