@@ -24,9 +24,7 @@ BECAUSE = ("because", "因为")
 
 def regression(C: float = 10.0) -> Any:
     """Logistic regression on features given as dictionaries."""
-    return make_pipeline(
-        DictVectorizer(), MaxAbsScaler(), LogisticRegression(C=C, max_iter=1000)
-    )
+    return make_pipeline(DictVectorizer(), MaxAbsScaler(), LogisticRegression(C=C, max_iter=1000))
 
 
 # ---- Entities ------------------------------------------------------------------------------

@@ -107,3 +107,53 @@ def summaries(seed: int = 0) -> dict[str, Scores]:
         "summaries": Scores(*(100 * n / N_TEST for n in exact)),
         "ROUGE-L": Scores(*(100 * f1 for f1 in common)),
     }
+
+
+class Row(NamedTuple):
+    """What the page says: the figures of the baselines, and the range of three networks."""
+
+    simplest: float
+    words: float
+    worst: float
+    best: float
+    trained: tuple[int, int]  # examples, steps
+
+
+def on_the_page(name: str) -> Row:
+    """The row of the table that begins with a name."""
+    [line] = [line for line in PAGE.splitlines() if line.startswith(f"| {name} |")]
+    simplest, words, network, examples, steps = line.strip("| ").split(" | ")[1:]
+    worst, _, best = network.partition("–")
+    trained = (int(examples.replace(",", "")), int(steps))
+    return Row(float(simplest), float(words), float(worst), float(best or worst), trained)
+
+
+def check(found: dict[str, Scores], trained: tuple[int, int], slack: float) -> None:
+    """Figures are the page's; a network of another machine may be ``slack`` out of the range."""
+    for name, scores in found.items():
+        row = on_the_page(name)
+        assert row.trained == trained, name
+        assert scores.simplest == pytest.approx(row.simplest, abs=0.06), name
+        assert scores.words == pytest.approx(row.words, abs=1), name  # solvers round differently
+        assert row.worst - slack <= scores.network <= row.best + slack, name
+
+
+@pytest.mark.parametrize("language", w.LANGUAGES)
+def test_entities(language):
+    found = entities(language)
+    check(found, TAGGING, slack=0.5)
+    assert found["names of both"].network > found["names of both"].words + 10
+
+
+def test_answers():
+    found = answers()
+    assert found["answers"].network > found["answers"].words + 7
+    assert found["who"].network > found["who"].words + 20
+    check(found, READING, slack=6)
+
+
+def test_summaries():
+    found = summaries()
+    assert found["summaries"].network > found["summaries"].words + 5
+    assert found["ROUGE-L"].network > found["ROUGE-L"].words > found["ROUGE-L"].simplest
+    check(found, SUMMING, slack=8)
