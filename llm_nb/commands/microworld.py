@@ -33,7 +33,7 @@ examples:
 MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"steps": 3000, "lr": 5e-3, "warmup": 400, "d": 128, "layers": 1},
     "lstm": {"steps": 3000, "lr": 1e-2, "warmup": 400, "d": 128, "layers": 1},
-    "gpt2": {"steps": 3000, "lr": 4e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
+    "gpt2": {"steps": 3000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
     "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
 BATCH = 16
