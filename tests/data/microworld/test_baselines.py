@@ -21,10 +21,12 @@ from tests.data.microworld.bags import Chooser, bag_tags, usual_tags, window_ans
 from tests.data.microworld.networks import lstm_tags
 from tests.data.microworld.pointing import Reader
 from tests.data.microworld.summing import Filler, Language, Summariser, lead
+from tests.data.microworld.writing import Writer
 
 PAGE = (Path(__file__).parents[3] / "book" / "data.md").read_text("utf-8")
 N_TEST = 500
-TAGGING, READING, SUMMING = (1000, 150), (4000, 250), (4000, 400)  # examples, steps
+# Examples and steps.
+TAGGING, READING, SUMMING, WRITING = (1000, 150), (4000, 250), (4000, 400), (4000, 150)
 
 
 class Scores(NamedTuple):
@@ -90,23 +92,27 @@ def kind(question: Question) -> str:
 
 
 def summaries(seed: int = 0) -> dict[str, Scores]:
-    """Summaries without a wrong word, and ROUGE-L."""
+    """Summaries without a wrong word, and ROUGE-L; of two networks, one pre-trained."""
     data = load("summary", "en", SUMMING[0], N_TEST)
     gold = [Language("en").words(example.summary) for example in data.test]
     filler = Filler(data.train, "en")
-    summariser = Summariser(data.train, "en", seed).fit(SUMMING[1])
-    found = (
-        [lead(example, "en") for example in data.test],
-        [filler(example) for example in data.test],
-        summariser(data.test),
-    )
-    exact = (sum(map(list.__eq__, gold, texts)) for texts in found)
-    lines = [" ".join(words) for words in gold]
-    common = (rouge(lines, [" ".join(words) for words in texts])["rougeL"].f1 for texts in found)
-    return {
-        "summaries": Scores(*(100 * n / N_TEST for n in exact)),
-        "ROUGE-L": Scores(*(100 * f1 for f1 in common)),
+    simplest = [lead(example, "en") for example in data.test]
+    words = [filler(example) for example in data.test]
+    networks = {
+        "summaries": Summariser(data.train, "en", seed).fit(SUMMING[1])(data.test),
+        "pre-trained": Writer(data.train, seed).fit(WRITING[1])(data.test),
     }
+    found = {}
+    for name, texts in networks.items():
+        said = (simplest, words, texts)
+        found[name] = Scores(*(100 * sum(map(list.__eq__, gold, x)) / N_TEST for x in said))
+        found[f"{name}, ROUGE-L"] = Scores(*(_rouge(gold, x) for x in said))
+    return found
+
+
+def _rouge(gold: list[list[str]], said: list[list[str]]) -> float:
+    references, texts = ([" ".join(words) for words in side] for side in (gold, said))
+    return 100 * rouge(references, texts)["rougeL"].f1
 
 
 class Row(NamedTuple):
@@ -154,6 +160,9 @@ def test_answers():
 
 def test_summaries():
     found = summaries()
-    assert found["summaries"].network > found["summaries"].words + 5
-    assert found["ROUGE-L"].network > found["ROUGE-L"].words > found["ROUGE-L"].simplest
-    check(found, SUMMING, slack=8)
+    for name, trained in (("summaries", SUMMING), ("pre-trained", WRITING)):
+        exact = found[name]
+        assert exact.network > exact.words + 5
+        assert exact.words > exact.simplest
+        check({name: exact}, trained, slack=8)
+        check({f"{name}, ROUGE-L": found[f"{name}, ROUGE-L"]}, trained, slack=3)
