@@ -134,6 +134,12 @@ def _held_now() -> int:
 def _build_root(view: View, limits: Limits, user: int, group: int) -> None:
     root = view.root
     system.mount_new("tmpfs", root, system.NO_SUID, "size=1m,mode=755")
+    Path(f"{root}/tmp").mkdir()  # first: what is shown may lie in it
+    options = f"size={limits.disk_mb}m,nr_inodes=4096,mode=1777"
+    system.mount_new("tmpfs", f"{root}/tmp", system.NO_SUID | system.NO_DEV, options)
+    for name in ("/tmp/work", "/tmp/shm"):
+        Path(root + name).mkdir()
+        os.chmod(root + name, 0o777)
     for name in _outermost(view.shown):
         _show(root, name)
     for name in _ETC:
@@ -145,12 +151,6 @@ def _build_root(view: View, limits: Limits, user: int, group: int) -> None:
     for name in _DEVICES:
         Path(f"{root}/dev/{name}").touch()
         system.bind(f"/dev/{name}", f"{root}/dev/{name}")
-    Path(f"{root}/tmp").mkdir()
-    options = f"size={limits.disk_mb}m,nr_inodes=4096,mode=1777"
-    system.mount_new("tmpfs", f"{root}/tmp", system.NO_SUID | system.NO_DEV, options)
-    for name in ("/tmp/work", "/tmp/shm"):
-        Path(root + name).mkdir()
-        os.chmod(root + name, 0o777)
     os.symlink("/tmp/shm", f"{root}/dev/shm")
     for name in view.hidden:
         if os.path.lexists(root + name):
