@@ -74,7 +74,16 @@ def plain_loop(
 ) -> Step:
     """The usual few lines: loss, backward, clipping, AdamW."""
     groups = decay_groups(model, DECAY)
-    optimizer = torch.optim.AdamW(groups, lr=LR, betas=BETAS, fused=fused)
+    return loop(model, torch.optim.AdamW(groups, lr=LR, betas=BETAS, fused=fused), loss, feed)
+
+
+def loop(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[Any], torch.Tensor],
+    feed: Feed,
+) -> Step:
+    """The same with an optimiser that is there already."""
     model.train()
 
     def step() -> float:
@@ -122,19 +131,8 @@ def nanogpt(vocab_size: int) -> Step:
         for name, tensor in to_hugging_face(gpt2(vocab_size)).items()
     }
     model.load_state_dict(weights, strict=False)
-    feed = batches(vocab_size)
     optimizer = model.configure_optimizers(DECAY, LR, BETAS, "cpu")
-    model.train()
-
-    def step() -> float:
-        _, loss = model(*next(feed))
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return loss.item()
-
-    return step
+    return loop(model, optimizer, lambda batch: model(*batch)[1], batches(vocab_size))
 
 
 def hugging_face(vocab_size: int) -> Step:

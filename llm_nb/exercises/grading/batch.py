@@ -76,13 +76,19 @@ def grade(
         "variant": variant,
         "isolated": isolated,
         "limits": asdict(limits or Limits()),
-        "workers": workers
-        or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1"),
+        "workers": workers or _processors(),
         "seed": seed,
     }
     write_whole(place, json.dumps(settings, indent=1))
     _run(out)
     return out / "grades.csv"
+
+
+def _processors() -> int:
+    """Those that this process may use; macOS does not say which."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _run(out: Path) -> None:

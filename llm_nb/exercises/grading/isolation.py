@@ -19,7 +19,8 @@ from pathlib import Path
 from llm_nb.exercises.grading import seccomp, system
 from llm_nb.exercises.grading.limits import Limits
 
-WORK = "/tmp/work"  # the current folder of a student's code
+SCRATCH = "/tmp"  # inside the sandbox: the one place where a student's code may write
+WORK = f"{SCRATCH}/student"  # its current folder
 _SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]
 _ETC = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime"]
 _DEVICES = ["null", "zero", "full", "random", "urandom"]
@@ -134,10 +135,11 @@ def _held_now() -> int:
 def _build_root(view: View, limits: Limits, user: int, group: int) -> None:
     root = view.root
     system.mount_new("tmpfs", root, system.NO_SUID, "size=1m,mode=755")
-    Path(f"{root}/tmp").mkdir()  # first: what is shown may lie in it
+    Path(root + SCRATCH).mkdir()  # first: what is shown may lie in it
     options = f"size={limits.disk_mb}m,nr_inodes=4096,mode=1777"
-    system.mount_new("tmpfs", f"{root}/tmp", system.NO_SUID | system.NO_DEV, options)
-    for name in ("/tmp/work", "/tmp/shm"):
+    system.mount_new("tmpfs", root + SCRATCH, system.NO_SUID | system.NO_DEV, options)
+    shared = f"{SCRATCH}/shm"
+    for name in (WORK, shared):
         Path(root + name).mkdir()
         os.chmod(root + name, 0o777)
     for name in _outermost(view.shown):
@@ -151,7 +153,7 @@ def _build_root(view: View, limits: Limits, user: int, group: int) -> None:
     for name in _DEVICES:
         Path(f"{root}/dev/{name}").touch()
         system.bind(f"/dev/{name}", f"{root}/dev/{name}")
-    os.symlink("/tmp/shm", f"{root}/dev/shm")
+    os.symlink(shared, f"{root}/dev/shm")
     for name in view.hidden:
         if os.path.lexists(root + name):
             _cover(root + name)

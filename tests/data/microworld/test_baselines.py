@@ -134,20 +134,22 @@ def on_the_page(name: str) -> Row:
     return Row(float(simplest), float(words), float(worst), float(best or worst), trained)
 
 
-def check(found: dict[str, Scores], trained: tuple[int, int], slack: float) -> None:
-    """Figures are the page's; a network of another machine may be ``slack`` out of the range."""
+def check(found: dict[str, Scores], trained: tuple[int, int]) -> None:
+    """Figures are the page's. Rounding on another machine is as good as another seed, so a network
+    may be as far out of the range of three seeds as that range is wide."""
     for name, scores in found.items():
         row = on_the_page(name)
         assert row.trained == trained, name
         assert scores.simplest == pytest.approx(row.simplest, abs=0.06), name
         assert scores.words == pytest.approx(row.words, abs=1), name  # solvers round differently
+        slack = max(row.best - row.worst, 0.5)
         assert row.worst - slack <= scores.network <= row.best + slack, name
 
 
 @pytest.mark.parametrize("language", w.LANGUAGES)
 def test_entities(language):
     found = entities(language)
-    check(found, TAGGING, slack=0.5)
+    check(found, TAGGING)
     assert found["names of both"].network > found["names of both"].words + 10
 
 
@@ -155,7 +157,7 @@ def test_answers():
     found = answers()
     assert found["answers"].network > found["answers"].words + 7
     assert found["who"].network > found["who"].words + 20
-    check(found, READING, slack=6)
+    check(found, READING)
 
 
 def test_summaries():
@@ -164,5 +166,4 @@ def test_summaries():
         exact = found[name]
         assert exact.network > exact.words + 5
         assert exact.words > exact.simplest
-        check({name: exact}, trained, slack=8)
-        check({f"{name}, ROUGE-L": found[f"{name}, ROUGE-L"]}, trained, slack=3)
+        check({key: found[key] for key in (name, f"{name}, ROUGE-L")}, trained)

@@ -125,7 +125,7 @@ def _zip(write: Callable[[zipfile.ZipFile, str], None]) -> Callable[[World, Path
 
 
 def _slip(archive: zipfile.ZipFile, text: str) -> None:
-    for name in ("../../canary", "/tmp/mini.ipynb", "..\\..\\mini.ipynb", "C:\\mini.ipynb"):
+    for name in ("../../canary", "/mini.ipynb", "..\\..\\mini.ipynb", "C:\\mini.ipynb"):
         archive.writestr(name, text)
     archive.writestr("../../../submissions/perfect/mini.ipynb", "{}")
     archive.writestr("work/mini.ipynb", text)
