@@ -68,9 +68,14 @@ class Parameters:
         return 100 * self.n_unseen * self.p_unseen
 
     @property
+    def n_left(self) -> float:
+        """What the discount of 03.1, 0.75, leaves of the count."""
+        return self.n_pair - 0.75
+
+    @property
     def p_discounted(self) -> float:
-        """With the discount of 03.1, 0.75, before anything is handed out."""
-        return (self.n_pair - 0.75) / self.n_history
+        """Its share, before anything is handed out."""
+        return self.n_left / self.n_history
 
     @property
     def saved_percent(self) -> float:
