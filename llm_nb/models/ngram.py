@@ -2,8 +2,8 @@
 
 ``KneserNey`` is counting done well (Kneser & Ney 1995; the interpolated form and its discount
 follow Chen & Goodman 1999, section 2.7). ``AbsoluteDiscount`` (Ney, Essen & Kneser 1994) differs
-from it in one thing, what the shorter contexts count; ``AddK`` (Lidstone 1920) is the oldest and
-the weakest. An n-gram of ids is packed into one 64-bit integer, so that counting is sorting and
+from it in one thing, what the shorter contexts count; ``AddK``, which adds to every
+count, is the oldest and the weakest. An n-gram of ids is packed into one 64-bit integer, so that counting is sorting and
 looking up is binary search, in NumPy, for millions of symbols in seconds.
 """
 
