@@ -147,32 +147,34 @@ def next_words(
     Raises:
         ValueError: no story begins so; it names the first word that cannot stand there.
     """
-    forms, n = w.FORMS[language], len(words)
+    forms = w.FORMS[language]
     narrator = Narrator(grammar)
     telling = narrator.tell()
     choice: Choice | None = next(telling)
     while True:
         said = [form for symbol in narrator.said if (form := forms[symbol])]
-        if wrong := next((i for i, (a, b) in enumerate(zip(said, words)) if a != b), None):
-            raise ValueError(f"not a story: word {wrong} is {words[wrong]!r}, not {said[wrong]!r}")
-        if len(said) > n:
-            return {said[n]: 1.0}
+        for at, (form, word) in enumerate(zip(said, words, strict=False)):
+            if form != word:
+                raise ValueError(f"not a story: word {at} is {word!r}, where only {form} can stand")
+        if len(said) > len(words):
+            return {said[len(words)]: 1.0}
+        left = words[len(said) :]
         if choice is None:
-            if len(said) < n:
-                raise ValueError(f"the story has ended before word {len(said)}, {words[len(said)]!r}")
+            if left:
+                raise ValueError(f"the story has ended before word {len(said)}, {left[0]!r}")
             return {}
         options, weights = choice
         shares = [1] * len(options) if weights is None else weights
         found = {forms[symbol]: share for symbol, share in zip(options, shares, strict=True)}
-        if len(said) == n:
+        if not left:
             return {word: share / sum(shares) for word, share in found.items()}
-        if words[len(said)] not in found:
+        if left[0] not in found:
             raise ValueError(
-                f"not a story: word {len(said)} is {words[len(said)]!r}, where only "
-                f"{', '.join(found)} can stand"
+                f"not a story: word {len(said)} is {left[0]!r}, where only {', '.join(found)} "
+                "can stand"
             )
         try:
-            choice = telling.send(options[list(found).index(words[len(said)])])
+            choice = telling.send(options[list(found).index(left[0])])
         except StopIteration:
             choice = None
 

@@ -12,9 +12,8 @@ const LONGEST = 5;
 export function chance(logProb) {
   const p = Math.exp(logProb);
   if (p === 0 || p >= 0.001) return fixed(p, p < 0.01 ? 4 : p < 0.1 ? 3 : 2);
-  const power = Math.floor(Math.log10(p));
-  const small = String(-power).replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
-  return `${fixed(p / 10 ** power, 1)}·10⁻${small}`;
+  const [digits, power] = p.toExponential(1).split("e-");
+  return `${digits}·10⁻${power.replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d])}`;
 }
 
 export function beamPanel(data, name, changed) {
@@ -22,13 +21,24 @@ export function beamPanel(data, name, changed) {
   let chosen = []; // the path of the candidate whose arithmetic is shown
   let steps = 0; // of the search as it is set
 
-  const searched = () => { step.limit(1, LONGEST); step.value = LONGEST; changed(); };
+  const searched = () => {
+    step.limit(1, LONGEST);
+    step.value = LONGEST;
+    chosen = [];
+    changed();
+  };
+  const stepped = (by) => {
+    step.value = step.value + by;
+    chosen = [];
+    update();
+    view.scrollLeft = view.scrollWidth; // the newest column, where not all have room
+  };
   const width = slider("Beam width K", { min: 1, max: WIDEST, step: 1, value: 3, show: (k) => (k === 1 ? "1: greedy" : String(k)) }, searched);
   const length = slider("Tokens at most", { min: 1, max: LONGEST, step: 1, value: LONGEST }, searched);
   const penalty = slider("Length penalty α", { min: 0, max: 2, step: 0.1, value: 0, show: (x) => fixed(x, 1) }, searched);
-  const step = slider("Step", { min: 1, max: LONGEST, step: 1, value: LONGEST, show: (n) => `${n} of ${steps}` }, changed);
-  const back = button("Back", () => { step.value = step.value - 1; changed(); });
-  const forth = button("Forward", () => { step.value = step.value + 1; changed(); });
+  const step = slider("Step", { min: 1, max: LONGEST, step: 1, value: LONGEST, show: (n) => `${n} of ${steps}` }, () => stepped(0));
+  const back = button("Back", () => stepped(-1));
+  const forth = button("Forward", () => stepped(1));
   const candidate = choice("Candidate", [], "", (value) => { chosen = value.split(" ").map(Number); changed(); });
   const said = summary();
   const tree = treeView({ title: "The candidates of every step, the best on top", name, pick: (path) => { chosen = path; changed(); } });
@@ -43,7 +53,9 @@ export function beamPanel(data, name, changed) {
     el("ul", { class: "fates" }, ...[["kept", "goes on"], ["finished", "finished"], ["dropped", "dropped"], ["greedy", "greedy’s way"]].map(([kind, text]) => el("li", {}, el("span", { class: `swatch ${kind}` }), text))),
     controls(candidate), sum, ranking,
     el("p", { class: "hint" }, "Go back to step 1 and forward again: where does greedy’s first token fall behind? Then try each width; a wider search may find a better end and never looks at more than 2K candidates a step." +
-      (data.stop === null ? "" : ` A continuation ends with “${name(data.stop)}”: raise α and see longer ones win.`)),
+      (data.stop === null
+        ? " No token ends these continuations: all have the same length, so a length penalty would change nothing."
+        : ` A continuation ends with “${name(data.stop)}”, so they differ in length: raise α and see longer ones win.`)),
   );
   penalty.disabled = data.stop === null;
 
@@ -64,8 +76,8 @@ export function beamPanel(data, name, changed) {
     if (!find({ steps: shown }, chosen)) chosen = (at === steps ? best : shown.at(-1).candidates[0]).path;
     const lists = shown.flatMap(({ candidates }, i) => candidates.map(({ path }) => [path.join(" "), `step ${i + 1}: ${written(path)}`]));
     candidate.fill(lists, chosen.join(" "));
-    tree.update({ steps: shown, start: name(prompt.id), greedy: greedy.path, best: best.path, chosen });
-    explain(find(done, chosen));
+    tree.update({ steps: shown, start: name(prompt.id), greedy: greedy.path, best: at === steps ? best.path : [], chosen });
+    explain(find(done, chosen), shown.at(-1).finished);
     rank(shown.at(-1), greedy, at === steps);
     const times = Math.exp(best.total - greedy.total);
     said.say(
@@ -81,20 +93,20 @@ export function beamPanel(data, name, changed) {
     );
   }
 
-  function explain(found) {
+  function explain(found, finished) {
     const parts = found.path.map((_, i) => prompt.tree[found.path.slice(0, i).join(" ")].find(([id]) => id === found.path[i])[1]);
     const n = parts.length;
     sum.textContent =
       `“${written(found.path)}”: ${parts.map((x) => `(${fixed(x)})`).join(" + ")} = log P = ${fixed(found.total)}` +
       (found.fate === "finished"
-        ? `; finished with ${n} ${n === 1 ? "token" : "tokens"}, so its score is ${fixed(found.total)} / ${n}^${fixed(penalty.value, 1)} = ${fixed(found.score, 3)}.`
+        ? `; finished with ${n} ${n === 1 ? "token" : "tokens"}, so its score, log P / n^α, is ${fixed(found.total)} / ${n}^${fixed(penalty.value, 1)} = ${fixed(found.score, 3)}` +
+          (finished.includes(found) ? "." : `; ${finished.length} better ones are finished by now.`)
         : found.fate === "kept" ? "; among the best, so it goes on." : "; not among the best of this step: dropped.");
   }
 
   function rank({ finished, running }, greedy, end) {
     const known = prompt.truth !== undefined;
-    const column = (text, title) => el("th", { scope: "col", title }, text);
-    head.replaceChildren(...["", "continuation", "tokens", "log P", "P", "score", ...(known ? ["P in the language"] : [])].map((text) => column(text)));
+    head.replaceChildren(...["rank", "continuation", "tokens", "log P", "P", "score", ...(known ? ["P in the language"] : [])].map((text) => el("th", { scope: "col" }, text)));
     const row = (place, found, kind) => el("tr", { class: kind }, el("td", {}, place), el("th", { scope: "row" }, written(found.path)),
       ...[String(found.path.length), fixed(found.total), chance(found.total), found.score === undefined ? "" : fixed(found.score, 3), ...(known ? [found.truth === -Infinity ? "never" : chance(found.truth)] : [])].map((text) => el("td", {}, text)));
     const rows = finished.map((found, i) => row(`${i + 1}`, found, "finished"));

@@ -42,7 +42,8 @@ export function drawNumber(probs, seed, n) {
 
 // A probability in as few signs as say it.
 export function share(p) {
-  return p > 0 && p < 0.0005 ? "<0.001" : fixed(p, 3);
+  if (p === 0) return "0";
+  return p < 0.0005 ? "<0.001" : fixed(p, 3);
 }
 
 // Spaces and line ends as marks, since they are tokens' own.
@@ -50,10 +51,11 @@ export function visible(text) {
   return text.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥");
 }
 
-// The end of a text, as much as fits.
+// The end of a text: its last words, as many as fit.
 export function ending(text, limit) {
   const signs = [...text];
-  return signs.length <= limit ? text : `…${signs.slice(1 - limit).join("")}`;
+  if (signs.length <= limit) return text;
+  return `… ${signs.slice(2 - limit).join("").replace(/^\S*\s+[.,]?\s*/, "")}`;
 }
 
 function samplingPanel(data, name, changed) {
@@ -74,12 +76,13 @@ function samplingPanel(data, name, changed) {
   const said = summary();
   const body = el("tbody");
   const result = el("p", { class: "drawn" });
+  const others = el("ul", { class: "pieces", "aria-label": "Drawn tokens without a row" });
   const key = el("p", { class: "hint" });
-  const heads = ["token", "", "model", "now", "drawn"].map((text) => el("th", { scope: "col" }, text || "probability"));
+  const heads = ["token", "", "model", "now", "drawn"].map((text) => el("th", { scope: "col" }, text || "probability, 0 to 1"));
   const table = el("table", { class: "tokens" }, el("thead", {}, el("tr", {}, ...heads)), body);
   const node = el("section", { class: "panel" },
     controls(temperature, topK, topP), said.node, table, key,
-    controls(el("label", {}, el("span", {}, "Seed"), seed), one, many, again), result,
+    controls(el("label", { class: "choice" }, el("span", {}, "Seed"), seed), one, many, again), result, others,
     el("p", { class: "hint" }, "Set top-p to 1 and the temperature to 1.5, and draw 100: each unlikely token is rare, but there are so many of them. Then lower top-p to 0.9 and draw again. Does a fixed k cut as well after each of the prompts?"),
   );
 
@@ -101,14 +104,14 @@ function samplingPanel(data, name, changed) {
     const latest = seen ? drawNumber(probs, start, seen) : -1;
     const top = largest(logits, SHOWN).map(([id]) => id);
     const label = (id) => (truth && !truth.get(id) ? `${name(id)} ✗` : name(id));
-    const sum = (numbers) => top.reduce((left, id) => left - (numbers[id] ?? 0), numbers.reduce((a, b) => a + b, 0));
+    const sum = (numbers) => top.reduce((total, id) => total - numbers[id], numbers.reduce((a, b) => a + b, 0));
     const rows = top.map((id) => row(label(id), {
       model: model[id], probs: probs[id], warm: warm[id], true: truth ? truth.get(id) ?? 0 : undefined,
       count: counts.get(id), marks: id === latest ? "latest" : "",
     }));
-    const others = kept - top.filter((id) => probs[id] > 0).length;
+    const left = kept - top.filter((id) => probs[id] > 0).length;
     rows.push(row(`${(V - SHOWN).toLocaleString("en")} others`, {
-      model: Math.max(0, sum(model)), probs: others ? sum(probs) : 0, warm: Math.max(0, sum(warm)), true: undefined,
+      model: Math.max(0, sum(model)), probs: left ? sum(probs) : 0, warm: Math.max(0, sum(warm)), true: undefined,
       count: seen - top.reduce((n, id) => n + (counts.get(id) ?? 0), 0), marks: `rest ${latest >= 0 && !top.includes(latest) ? "latest" : ""}`,
     }));
     body.replaceChildren(...rows);
@@ -119,12 +122,12 @@ function samplingPanel(data, name, changed) {
       `Entropy: ${fixed(before)} bits in the model, ${fixed(after)} now, as of ${fixed(2 ** after, 1)} equally likely tokens.` +
       (truth ? ` Words that the language never has here: ${share(strange(model))} of the model’s mass, ${share(strange(probs))} now.` : ""),
     );
-    const rare = [...counts].filter(([id]) => !top.includes(id)).map(([id, n]) => name(id) + (n > 1 ? ` (${n})` : ""));
+    const rare = [...counts].filter(([id]) => !top.includes(id));
+    others.replaceChildren(...rare.slice(0, 60).map(([id, n]) => el("li", { class: "piece" }, name(id) + (n > 1 ? ` ×${n}` : ""))));
     result.textContent = !seen
       ? "Nothing drawn yet. The same seed and dials draw the same tokens again."
       : `Draw ${seen} of seed ${start}: “${name(latest)}”, with probability ${share(probs[latest])}. ` +
-        `${counts.size} different ${counts.size === 1 ? "token" : "tokens"} so far` +
-        (rare.length ? `; of the others: ${rare.slice(0, 40).join("  ")}${rare.length > 40 ? " …" : ""}` : ".");
+        `${counts.size} different ${counts.size === 1 ? "token" : "tokens"} so far${rare.length ? ", and of those without a row:" : "."}`;
   }
 
   return {

@@ -175,14 +175,13 @@ def decoding(
     values, best = (part.tolist() for part in probs.topk(10))
     labels = [names[i].replace(" ", "␣").replace("\n", "↵") for i in best]
     entropy = float(torch.special.entr(probs).sum() / torch.log(torch.tensor(2.0)))
-    ending = prompts[0] if len(prompts[0]) <= 40 else "…" + prompts[0][-39:]
     show_live(
         "decoding",
         data,
         title="Live figure: decoding, from probabilities to tokens",
         picture=figures.bars(labels, values, xlabel="probability", monospace=True),
-        alt=f"The ten most probable next tokens after “{' '.join(ending.split())}”: first "
-        f"“{labels[0]}” with {values[0]:.2f} and “{labels[1]}” with {values[1]:.2f}; the other "
+        alt=f"The ten most probable next tokens after “{' '.join(prompts[0].split()[-8:])}”: "
+        f"first “{labels[0]}” with {values[0]:.2f} and “{labels[1]}” with {values[1]:.2f}; the other "
         f"{len(names) - 10:,} tokens have {1 - sum(values):.2f} together, and the entropy is "
         f"{entropy:.1f} bits.",
     )

@@ -3,9 +3,9 @@
 import { fixed, set, svg } from "./kit.js";
 import { begins, same } from "./beams.js";
 
-const WIDE = 124; // a column
+const WIDE = 138; // a column
 const HIGH = 44; // a row
-const BOX = { width: 104, height: 34 };
+const BOX = { width: 116, height: 34 };
 
 // A click on a candidate calls pick(path); the figure has a list that does the same.
 export function treeView({ title, name, pick }) {
@@ -16,6 +16,7 @@ export function treeView({ title, name, pick }) {
   function box(found, depth, row, { greedy, chosen }) {
     const [x, y] = [left(depth), row * HIGH + 6];
     const text = [...name(found.path.at(-1))];
+    const p = Math.exp(found.logProb);
     const group = svg("g", {
       class: ["candidate", found.fate, greedy && "greedy", chosen && "chosen"].filter(Boolean).join(" "),
       transform: `translate(${x} ${y})`,
@@ -23,8 +24,9 @@ export function treeView({ title, name, pick }) {
     });
     group.append(
       svg("rect", { ...BOX, rx: 5 }),
-      svg("text", { x: 7, y: 14, class: "token" }, text.length > 12 ? `${text.slice(0, 11).join("")}…` : text.join("")),
-      svg("text", { x: 7, y: 28, class: "numbers" }, `p ${fixed(Math.exp(found.logProb))}   Σ ${fixed(found.total)}`),
+      svg("text", { x: 7, y: 14, class: "token" }, text.length > 14 ? `${text.slice(0, 13).join("")}…` : text.join("")),
+      svg("text", { x: 7, y: 28, class: "numbers" }, p < 0.005 ? "p <0.01" : `p ${fixed(p)}`),
+      svg("text", { x: BOX.width - 7, y: 28, class: "numbers", "text-anchor": "end" }, `Σ ${fixed(found.total)}`),
     );
     if (found.fate === "finished") group.append(svg("rect", { class: "inner", x: 3, y: 3, width: BOX.width - 6, height: BOX.height - 6, rx: 3 }));
     return group;
