@@ -145,6 +145,22 @@ def test_of_random_models_some_searches_end_early() -> None:
     assert short > 5
 
 
+def test_every_step_keeps_its_own_finished_continuations() -> None:
+    """So that going back in the figure shows what had ended by then, and no more."""
+    model, ids = small_model(1), [1, 3, 3]
+    stop = int(beam_search(model, torch.tensor([ids]), 3, n_beams=4).ids[0, 0, 4])
+    cases = every_search(search_tree(model, ids, stop), stop)
+    expression = """(({ steps, finished }) => [finished.map((f) => f.path.length),
+      steps.map((s) => s.finished.map((f) => f.path.length))])(m.search(x.tree, x.options))"""
+    early = 0
+    for final, by_step in in_node("beams", expression, *cases):
+        assert by_step[-1] == final
+        for n, lengths in enumerate(by_step, start=1):
+            assert all(length <= n for length in lengths)
+            early += n < len(by_step) and len(lengths)
+    assert early
+
+
 def test_the_data_of_a_trained_model(words_model: GPT2) -> None:
     """Through JSON: sequences and scores of ``beam_search``, probabilities to what packing costs."""
     vocabulary = word_vocabulary()

@@ -24,13 +24,12 @@ export function search(tree, { beams, length, stop = null, penalty = 1 }) {
       })))
       .sort((a, b) => b.total - a.total)
       .slice(0, 2 * beams);
-    for (const found of candidates.slice(0, beams)) {
-      if (!last && found.path.at(-1) !== stop) continue;
+    const ended = candidates.slice(0, beams).filter(({ path }) => last || path.at(-1) === stop);
+    for (const found of ended) {
       found.fate = "finished";
       found.score = found.total / n ** penalty;
-      finished.push(found);
     }
-    finished = [...finished].sort((a, b) => b.score - a.score).slice(0, beams);
+    finished = [...finished, ...ended].sort((a, b) => b.score - a.score).slice(0, beams);
     running = last ? [] : candidates.filter(({ path }) => path.at(-1) !== stop).slice(0, beams);
     for (const found of running) found.fate = "kept";
     steps.push({ candidates, running, finished });

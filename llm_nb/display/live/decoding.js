@@ -78,12 +78,13 @@ function samplingPanel(data, name, changed) {
   const result = el("p", { class: "drawn" });
   const others = el("ul", { class: "pieces", "aria-label": "Drawn tokens without a row" });
   const key = el("p", { class: "hint" });
+  const guide = el("p", { class: "hint" });
   const heads = ["token", "", "model", "now", "drawn"].map((text) => el("th", { scope: "col" }, text || "probability, 0 to 1"));
   const table = el("table", { class: "tokens" }, el("thead", {}, el("tr", {}, ...heads)), body);
   const node = el("section", { class: "panel" },
     controls(temperature, topK, topP), said.node, table, key,
     controls(el("label", { class: "choice" }, el("span", {}, "Seed"), seed), one, many, again), result, others,
-    el("p", { class: "hint" }, "Set top-p to 1 and the temperature to 1.5, and draw 100: each unlikely token is rare, but there are so many of them. Then lower top-p to 0.9 and draw again. Does a fixed k cut as well after each of the prompts?"),
+    guide,
   );
 
   const row = (label, { model, probs, warm, true: known, count, marks = "" }) => {
@@ -118,7 +119,7 @@ function samplingPanel(data, name, changed) {
     again.disabled = !seen;
     const strange = (numbers) => numbers.reduce((total, p, id) => (truth.get(id) ? total : total + p), 0);
     said.say(
-      `${kept.toLocaleString("en")} of ${V.toLocaleString("en")} tokens can be drawn; those cut had ${share(cut)} of the mass. ` +
+      `${kept.toLocaleString("en")} of ${V.toLocaleString("en")} tokens can be drawn${kept < V && temperature.value ? `; those cut had ${share(cut)} of the mass` : ""}. ` +
       `Entropy: ${fixed(before)} bits in the model, ${fixed(after)} now, as of ${fixed(2 ** after, 1)} equally likely tokens.` +
       (truth ? ` Words that the language never has here: ${share(strange(model))} of the model’s mass, ${share(strange(probs))} now.` : ""),
     );
@@ -139,6 +140,8 @@ function samplingPanel(data, name, changed) {
       seen = 0;
       key.textContent = "The line on a bar is the model’s own probability (τ = 1, nothing cut); grey and struck: cut" +
         (truth ? "; the diamond is the true probability in the language, and ✗ a word that it never has here." : ".");
+      guide.textContent = "Set top-p to 1 and the temperature to 1.5, and draw 100: each unlikely token is rare, but together they come often. Then lower top-p to 0.9 and draw again. Which k would cut the same after each of the prompts?" +
+        (truth ? " Where a cut does not help, the model gives much to words that are wrong: no dial can tell those from the right ones." : "");
     },
   };
 }

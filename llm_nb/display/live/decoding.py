@@ -180,7 +180,7 @@ def decoding(
         data,
         title="Live figure: decoding, from probabilities to tokens",
         picture=figures.bars(labels, values, xlabel="probability", monospace=True),
-        alt=f"The ten most probable next tokens after “{' '.join(prompts[0].split()[-8:])}”: "
+        alt=f"The ten most probable next tokens after “{' '.join(prompts[0].split()[-8:]).lstrip(' .,')}”: "
         f"first “{labels[0]}” with {values[0]:.2f} and “{labels[1]}” with {values[1]:.2f}; the other "
         f"{len(names) - 10:,} tokens have {1 - sum(values):.2f} together, and the entropy is "
         f"{entropy:.1f} bits.",

@@ -49,7 +49,7 @@ export function treeView({ title, name, pick }) {
       node.style.width = `${width}px`;
       const middle = (rows - 1) / 2;
       const edges = [];
-      const boxes = [svg("text", { x: 0, y: middle * HIGH + 27, class: "token" }, [...start].length > 6 ? `…${[...start].slice(-5).join("")}` : start)];
+      const boxes = [svg("text", { x: 48, y: middle * HIGH + 27, class: "token", "text-anchor": "end" }, [...start].length > 6 ? `…${[...start].slice(-5).join("")}` : start)];
       steps.forEach(({ candidates }, depth) => {
         const before = depth ? steps[depth - 1].candidates : [];
         candidates.forEach((found, row) => {
