@@ -119,7 +119,7 @@ function samplingPanel(data, name, changed) {
     again.disabled = !seen;
     const strange = (numbers) => numbers.reduce((total, p, id) => (truth.get(id) ? total : total + p), 0);
     said.say(
-      `${kept.toLocaleString("en")} of ${V.toLocaleString("en")} tokens can be drawn${kept < V && temperature.value ? `; those cut had ${share(cut)} of the mass` : ""}. ` +
+      `${kept.toLocaleString("en")} of ${V.toLocaleString("en")} tokens can be drawn${cut > 0 ? `; those cut had ${share(cut)} of the mass` : ""}. ` +
       `Entropy: ${fixed(before)} bits in the model, ${fixed(after)} now, as of ${fixed(2 ** after, 1)} equally likely tokens.` +
       (truth ? ` Words that the language never has here: ${share(strange(model))} of the model’s mass, ${share(strange(probs))} now.` : ""),
     );
