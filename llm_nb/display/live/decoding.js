@@ -3,7 +3,7 @@
 
 import { button, choice, controls, el, fixed, oncePerFrame, slider, summary } from "./kit.js";
 import { entropy, generator, unpack } from "./numbers.js";
-import { draw, largest, nextTokenProbs } from "./sampling.js";
+import { largest, nextTokenProbs, sample } from "./sampling.js";
 import { beamPanel } from "./beampanel.js";
 
 const SHOWN = 14; // tokens with a row of their own
@@ -27,7 +27,7 @@ export function drawn(probs, seed, n) {
   const random = generator(seed);
   const counts = new Map();
   for (let i = 0; i < n; i++) {
-    const id = draw(probs, random);
+    const id = sample(probs, random());
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
   return [...counts];
@@ -37,7 +37,7 @@ export function drawn(probs, seed, n) {
 export function drawNumber(probs, seed, n) {
   const random = generator(seed);
   for (let i = 1; i < n; i++) random();
-  return draw(probs, random);
+  return sample(probs, random());
 }
 
 // A probability in as few signs as say it.
