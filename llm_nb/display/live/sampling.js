@@ -55,9 +55,9 @@ export function largest(numbers, n) {
   return found;
 }
 
-// One draw: `random()` gives a number in [0, 1), as `generator` of numbers.js does.
-export function draw(probs, random) {
-  let left = random();
+// One draw: `chance` is a number in [0, 1), as `generator` of numbers.js gives them.
+export function sample(probs, chance) {
+  let left = chance;
   let last = 0;
   for (let id = 0; id < probs.length; id++) {
     if (probs[id] === 0) continue;
