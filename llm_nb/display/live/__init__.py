@@ -2,5 +2,6 @@
 
 from llm_nb.display.live.attention import attention
 from llm_nb.display.live.positions import positions
+from llm_nb.display.live.writer import writer
 
-__all__ = ["attention", "positions"]
+__all__ = ["attention", "positions", "writer"]
