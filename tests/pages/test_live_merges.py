@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import FrameLocator, expect
 
 from llm_nb.display import live
@@ -106,6 +108,12 @@ def test_play_and_a_phone(open_live) -> None:
         expect(slider).to_have_value("0")
         assert page.evaluate(inside) <= 390
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    figure.get_by_label("Text to learn from").fill("ab" * 100)  # one word, at last one token
+    figure.get_by_label("Merges done").fill("20")
+    expect(figure.locator(".tokens").first.locator(".token").first).to_have_text(
+        re.compile("(ab){9}")
+    )
+    assert page.evaluate(inside) <= 390
     _, figure = open_live(live.merges, reduced_motion="reduce")
     figure.get_by_role("button", name="To the end").click()
     expect(figure.get_by_role("status")).to_contain_text("Every word is one token")
