@@ -109,6 +109,8 @@ def test_three_ways_compared(open_live, model: GPT2) -> None:
         assert one == low == high  # RoPE: the distance alone
 
     shows(12, 3)
+    product = sinusoids(POSITIONS, 32)[12] @ sinusoids(POSITIONS, 32)[15]
+    expect(figure.get_by_role("status")).to_contain_text(f"(dot product {said(product)})")
     learned = figure.locator(".mosaics .field").nth(1)
     box = learned.bounding_box()
     assert box

@@ -88,6 +88,7 @@ export function size(words, counts) {
 const utf8 = new TextEncoder();
 const hex = (byte) => byte.toString(16).toUpperCase().padStart(2, "0");
 const times = (n) => (n === 1 ? "once" : `${n} times`);
+const many = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
 const TOP = 8;
 
 // Learned from one text, seen in another: what is drawn of each.
@@ -189,9 +190,9 @@ export function mount(root, data) {
     trace(n);
     const [first, second] = [left, right].map((id) => (id < 0 ? "" : names.show(id)));
     said.say(!own.bytes ? "Type a text to learn from."
-      : `After ${n} merges the vocabulary has ${256 + n} tokens, and the text is ${rate(own, n)}. ` +
+      : `After ${many(n, "merge")} the vocabulary has ${256 + n} tokens, and the text is ${rate(own, n)}. ` +
         (n < end ? `Next comes “${first}” + “${second}”, seen ${times(most)}.`
-          : most ? `The figure stops at ${end} merges.` : "Every word is one token: no pair is left."));
+          : most ? `The figure stops at ${many(end, "merge")}.` : "Every word is one token: no pair is left."));
   }
 
   function tieSaid(tied, most) {
@@ -201,7 +202,7 @@ export function mount(root, data) {
   }
 
   function rate({ bytes, sizes }, n) {
-    return bytes ? `${bytes} bytes in ${sizes[n]} tokens, ${fixed(bytes / sizes[n])} bytes per token` : "empty";
+    return bytes ? `${many(bytes, "byte")} in ${many(sizes[n], "token")}, ${fixed(bytes / sizes[n])} bytes per token` : "empty";
   }
 
   // A chip for each token, words apart; what the last merge made and what the next will join.

@@ -198,7 +198,7 @@ export function mount(root, data) {
       return `${apart}: in dimensions ${2 * Math.floor(dimension / 2)} and the next the hand turns by ${fixed(Math.abs(step * rate * 180) / Math.PI, 1)}°, from there as from anywhere.`;
     }
     const [sine, own, turned] = compared.map(({ matrix }) => fixed(matrix[now][now + step]));
-    return `${apart}: cosine ${sine} between their sinusoids, ${own} between the learned positions, ${turned} between the turned query and key.`;
+    return `${apart}: cosine ${sine} between their sinusoids (dot product ${fixed(dot(table[now], table[now + step]))}), ${own} between the learned positions, ${turned} between the turned query and key.`;
   }
 
   function multiply(rate, pair, now, step) {
@@ -241,7 +241,7 @@ export function mount(root, data) {
     clocks,
     product);
   views[2].part.append(
-    hint("Click a cell for the pair t and t + k. Even stripes: only the distance counts. So it is with sinusoids, and with RoPE by design: it adds nothing, but turns query and key by their positions. Nothing holds learned positions to one rule: choose their curve and see how far pairs at one distance differ."),
+    hint("Click a cell for the pair t and t + k. Even stripes: only the distance counts. So it is with sinusoids, all √(d_model / 2) long, so that their dot product is the cosine times d_model / 2; and with RoPE by design: it adds nothing, but turns query and key by their positions. Nothing holds learned positions to one rule: choose their curve and see how far pairs at one distance differ."),
     el("div", { class: "mosaics" }, ...squares.map((one) => one.node)),
     controls(which, another),
     el("div", { class: "columns" },
