@@ -2,5 +2,8 @@
 
 from llm_nb.display.live.attention import attention
 from llm_nb.display.live.decoding import decoding
+from llm_nb.display.live.merges import merges
+from llm_nb.display.live.positions import positions
+from llm_nb.display.live.writer import writer
 
-__all__ = ["attention", "decoding"]
+__all__ = ["attention", "decoding", "merges", "positions", "writer"]
