@@ -1,5 +1,6 @@
 """The live figures: each a function here, a script beside it, and no kernel once it is shown."""
 
 from llm_nb.display.live.attention import attention
+from llm_nb.display.live.descent import descent
 
-__all__ = ["attention"]
+__all__ = ["attention", "descent"]
