@@ -2,5 +2,6 @@
 
 from llm_nb.display.live.attention import attention
 from llm_nb.display.live.descent import descent
+from llm_nb.display.live.gates import gates
 
-__all__ = ["attention", "descent"]
+__all__ = ["attention", "descent", "gates"]
