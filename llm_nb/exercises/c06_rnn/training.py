@@ -42,7 +42,7 @@ def clip_exercise(max_norm: float) -> Exercise:
         length = _length(gradients)
         return scaled(gradients, min(1.0, max_norm / length) if length else math.nan)
 
-    wrong = (
+    wrong: tuple[WrongAnswer, ...] = (
         WrongAnswer(
             "each alone",
             "each gradient is shortened by its own length, which turns the direction of the step: "
