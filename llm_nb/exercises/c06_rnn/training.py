@@ -32,7 +32,8 @@ def clip_exercise(max_norm: float) -> Exercise:
         return scaled(gradients, at_most(_length(gradients)))
 
     def always(gradients: list[Tensor]) -> list[Tensor]:
-        return scaled(gradients, max_norm / max(_length(gradients), 1e-12))
+        length = _length(gradients)
+        return scaled(gradients, max_norm / length if length else math.nan)
 
     def rms(gradients: list[Tensor]) -> list[Tensor]:
         count = sum(g.numel() for g in gradients)
