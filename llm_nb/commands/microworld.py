@@ -35,7 +35,9 @@ MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"steps": 3000, "lr": 5e-3, "warmup": 400, "d": 128, "layers": 1},
     "lstm": {"steps": 3000, "lr": 1e-2, "warmup": 400, "d": 128, "layers": 1},
     "gpt2": {"steps": 3000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
-    "bert": {"steps": 6000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 3, "heads": 4},
+    "bert": {
+        "steps": 5000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4, "short": 1500,
+    },
     "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
 BATCH = 16
@@ -154,7 +156,7 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     from llm_nb.commands.model_folder import write_model_folder
     from llm_nb.data.feeds import Feed
     from llm_nb.data.microworld.batches import StoryBatches
-    from llm_nb.data.microworld.masking import MaskedStories
+    from llm_nb.data.microworld.masking import SHORTER, MaskedStories
     from llm_nb.metrics.masked import reading
     from llm_nb.training import TrainConfig, Trainer
 
@@ -162,8 +164,9 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     steps, lr = args.steps or settings["steps"], args.lr or settings["lr"]
     torch.manual_seed(args.seed)
     model = build(args.model, len(judge.vocabulary), args.width or settings["d"])
-    batches = MaskedStories if args.model in MASKED else StoryBatches
-    source = batches(judge.vocabulary, BATCH, args.seed, args.language)
+    given = (judge.vocabulary, BATCH, args.seed, args.language)
+    short = settings.get("short", 0) * steps // settings["steps"]
+    source = MaskedStories(*given, short=short) if args.model in MASKED else StoryBatches(*given)
     config = TrainConfig(
         steps, lr, warmup=min(settings["warmup"], steps // 4), weight_decay=0.01,
         betas=(0.9, 0.98), final=0.05, eval_every=max(1, steps // 12),
@@ -187,7 +190,7 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
         "seconds": history.seconds,
         "steps": steps,
         "lr": lr,
-        "stories": steps * BATCH,
+        "stories": (steps + (SHORTER - 1) * short) * BATCH,
         "words": history.tokens,
         "parameters": sum(p.numel() for p in model.parameters()),
     }

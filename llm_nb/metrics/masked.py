@@ -38,7 +38,7 @@ class MaskJudge:
         told: Sequence[Story],
         vocabulary: Vocabulary,
         language: str = "en",
-        each: int = 8,
+        each: int = 4,
         rows: int = 50,
     ) -> None:
         if not told:
