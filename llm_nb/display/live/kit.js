@@ -52,12 +52,19 @@ export function oncePerFrame(draw) {
   };
 }
 
+// An input under its label, with whatever else stands beside the label.
+let named = 0;
+function labelled(kind, label, input, ...beside) {
+  input.id = `input-${++named}`;
+  return el("div", { class: kind }, el("span", {}, el("label", { for: input.id }, label), ...beside), input);
+}
+
 // Inputs. Each is { node, value, … }; `changed(value)` is called when the reader moves it, not when
 // the program sets `value`.
 
 export function slider(label, { min, max, step, value, show = String }, changed) {
   const input = el("input", { type: "range", min, max, step, value });
-  const said = el("output");
+  const said = el("span", { class: "said", "aria-hidden": "true" });
   const update = () => {
     const text = show(Number(input.value));
     said.textContent = text;
@@ -69,7 +76,7 @@ export function slider(label, { min, max, step, value, show = String }, changed)
   });
   update();
   return {
-    node: el("label", { class: "slider" }, el("span", {}, label, " ", said), input),
+    node: labelled("slider", label, input, " ", said),
     get value() { return Number(input.value); },
     set value(x) { input.value = x; update(); },
     limit(low, high) { input.min = low; input.max = high; update(); },
@@ -86,7 +93,7 @@ export function choice(label, options, value, changed) {
   };
   fill(options, value);
   return {
-    node: el("label", { class: "choice" }, el("span", {}, label), select),
+    node: labelled("choice", label, select),
     get value() { return select.value; },
     set value(x) { select.value = x; },
     fill,
@@ -110,7 +117,7 @@ export function textField(label, value, changed, { rows = 1, limit = 200 } = {})
   input.value = value;
   input.addEventListener("input", () => changed(input.value));
   return {
-    node: el("label", { class: "text" }, el("span", {}, label), input),
+    node: labelled("text", label, input),
     get value() { return input.value; },
     set value(x) { input.value = x; },
   };
