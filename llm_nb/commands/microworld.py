@@ -36,7 +36,13 @@ MODELS: dict[str, dict[str, Any]] = {
     "lstm": {"steps": 3000, "lr": 1e-2, "warmup": 400, "d": 128, "layers": 1},
     "gpt2": {"steps": 3000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
     "bert": {
-        "steps": 5000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4, "short": 1500,
+        "steps": 5000,
+        "lr": 3e-3,
+        "warmup": 400,
+        "d": 64,
+        "layers": 2,
+        "heads": 4,
+        "short": 1500,
     },
     "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
@@ -134,7 +140,7 @@ def build(name: str, vocab_size: int, d: int) -> Any:
         )  # fmt: skip
         with torch.no_grad():
             for matrix in (p for p in bert.parameters() if p.ndim == 2):
-                matrix *= 5  # N(0, 0.1): 0.02 is for widths of 768
+                matrix.mul_(5)  # N(0, 0.1): 0.02 is for widths of 768
             bert.encoder.position.weight.copy_(0.1 * sinusoids(256, d))  # as below
         return bert
     config = GPT2Config(

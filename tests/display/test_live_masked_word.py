@@ -110,7 +110,8 @@ def test_what_is_hidden(data: dict) -> None:
     # Where Python left a word out, nothing is made up.
     [none] = in_node("masked_word", "m.hide(x, 0, 'every')", {**told, "every": []})
     assert none is None
-    [lines] = in_node("masked_word", "m.sentences(x.tokens, x.stop)", {"tokens": told["tokens"], "stop": WORDS.ids["."]})  # fmt: skip
+    stop = WORDS.ids["."]
+    [lines] = in_node("masked_word", f"m.sentences(x, {stop})", told["tokens"])
     assert [place for line in lines for place in line] == list(range(len(words)))
     assert all(words[line[-1]] == "." for line in lines)
     assert len(lines) == words.count(".")

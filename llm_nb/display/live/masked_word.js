@@ -2,7 +2,7 @@
 // The model's answer beside the truth, which the microworld knows; both were computed in Python for
 // every place: [ids, model's probabilities, true ones, [bits of all others among themselves, twice]].
 
-import { choice, controls, el, fixed, summary } from "./kit.js";
+import { choice, controls, el, fixed, set, summary } from "./kit.js";
 import { entropy } from "./numbers.js";
 
 const MASK = "[MASK]";
@@ -102,7 +102,7 @@ export function mount(root, data) {
       const word = words[story.tokens[place]];
       button.textContent = gone.has(place) ? MASK : word;
       button.setAttribute("aria-pressed", String(gone.has(place)));
-      button.setAttribute("aria-label", gone.has(place) ? `${word}, hidden, word ${place + 1}` : word);
+      set(button, { "aria-label": gone.has(place) ? `${MASK}, hides ${word}` : null });
       button.classList.toggle("chosen", place === at);
       button.tabIndex = place === at ? 0 : -1;
     });

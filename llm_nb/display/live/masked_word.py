@@ -40,7 +40,9 @@ def guesses(
     return found
 
 
-def entry(probs: Tensor, truth: Mapping[str, float], word: str, vocabulary: Vocabulary) -> list[Any]:
+def entry(
+    probs: Tensor, truth: Mapping[str, float], word: str, vocabulary: Vocabulary
+) -> list[Any]:
     """What is shown of one hidden place: ids of the candidates listed, the model's probabilities of
     them and the true ones; and for both, the entropy in bits of all others among themselves.
 

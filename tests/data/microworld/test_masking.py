@@ -51,6 +51,15 @@ def test_the_stories_are_those_that_the_others_train_on():
     assert [s.text() for s in told] == [s.text() for s in plain.told(6)]
 
 
+def test_short_stories_come_first():
+    source = MaskedStories(VOCABULARY, 4, short=3)
+    rows = [[sum(real).item() for real in source[n].attention_mask] for n in range(6)]
+    assert [len(row) for row in rows] == [12, 12, 12, 4, 4, 4]
+    assert max(map(max, rows[:3])) < min(map(min, rows[3:]))
+    ratio = sum(map(sum, rows[:3])) / sum(map(sum, rows[3:]))
+    assert 0.7 < ratio < 1.4  # words of a batch
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_break_changes_no_batch(workers):
     whole = list(itertools.islice(Feed(MaskedStories(VOCABULARY, 3)), 4))
