@@ -80,17 +80,17 @@ def test_every_place_has_the_models_word_and_the_true_one(
     assert [data["words"][i] for i in told["tokens"]] == words
     assert len(told["one"]) == len(words) == len(told["next"]) + 1
     row = row_of(words, WORDS)
-    for place in range(0, len(words), 7):
+    for place in range(0, len(words) - 1, 7):
         for hidden, entries in (
             ([place], [told["one"][place]]),
-            ([place - 1, place], told["next"][place - 1] if place else []),
+            ([place, place + 1], told["next"][place]),
         ):
             ids = torch.tensor([row])
             ids[0, [p + 1 for p in hidden]] = WORDS.ids["[MASK]"]
             with torch.no_grad():
                 probs = model(ids)[0].softmax(-1)
             truth = candidates(words, hidden)
-            for p, (listed, said, true, _) in zip(hidden, entries, strict=False):
+            for p, (listed, said, true, _) in zip(hidden, entries, strict=True):
                 assert_close(torch.tensor(said), probs[p + 1, listed], rtol=2e-3, atol=1e-5)
                 known = [truth[p].get(data["words"][i], 0.0) for i in listed]
                 assert true == pytest.approx(known, rel=1e-3)
