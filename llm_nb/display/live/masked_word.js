@@ -70,7 +70,7 @@ export function mount(root, data) {
   });
   const way = choice("Hide", WAYS, "one", update);
   const text = el("div", { class: "story", role: "group", "aria-label": "Words of the story: choose one to hide it; the arrow keys move" });
-  const guide = el("p", { class: "hint" }, "Click a word to hide it, or move with the arrow keys and press Enter. The upper bar of a word is the model’s, the lower one, hatched, the truth: how likely the word is among all stories of the language that have the words you see.");
+  const guide = el("p", { class: "hint" }, "Click a word to hide it, or move with the arrow keys and press Enter. The true word is marked. The upper bar of a word is the model’s, the lower one, hatched, the truth: how likely the word is among all stories of the language that have the words you see.");
   const panels = el("div", { class: "columns" });
   const said = summary();
 
@@ -122,7 +122,7 @@ export function mount(root, data) {
     const word = story.tokens[place];
     const row = (name, p, q, marked) =>
       el("li", { class: marked ? "guess true" : "guess" },
-        el("span", { class: "label" }, name, ...(marked ? [el("span", { class: "hint" }, " stood here")] : [])),
+        el("span", { class: "label" }, name, ...(marked ? [el("span", { class: "hint" }, " true")] : [])),
         ...[["model", "BERT", p], ["truth", "the language", q]].flatMap(([kind, whose, share]) => [
           el("span", { class: `bar ${kind}`, style: `--share: ${share}` }),
           el("span", { class: "number" }, el("span", { class: "unseen" }, ` ${whose} `), fixed(share, 3)),

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm_nb.data.microworld.cloze import candidates
+from llm_nb.data.microworld.cloze import MOST, candidates
 from llm_nb.data.microworld.masking import hidden_batch, masked_vocabulary
 from llm_nb.data.microworld.stories import Story
 from llm_nb.display import figures
@@ -118,39 +118,42 @@ def masked_word(model: BertForMaskedLM, told: Sequence[Story]) -> None:
 
 
 def _story(model: BertForMaskedLM, words: list[str], vocabulary: Vocabulary) -> dict[str, Any]:
-    n = len(words)
-    mentions = {word: [i for i in range(n) if words[i] == word] for word in dict.fromkeys(words)}
-    sets = {
-        "one": [[i] for i in range(n)],
-        "next": [[i, i + 1] for i in range(n - 1)],
-        "every": [places for places in mentions.values() if len(places) > 1],
-    }
-    found: dict[str, list[Any]] = {}
-    for how, hidden in sets.items():
-        rows = guesses(model, [(words, places) for places in hidden], vocabulary)
-        found[how] = []
-        for places, probs in zip(hidden, rows, strict=True):
-            truths = _truth(words, places)
-            if truths is None:
+    def entries(hidden: list[list[int]], most: int = MOST) -> list[list[list[Any]] | None]:
+        """Of each set of places an entry for each, or None where too many stories might fit."""
+        found: list[list[list[Any]] | None] = []
+        said = guesses(model, [(words, places) for places in hidden], vocabulary)
+        for places, rows in zip(hidden, said, strict=True):
+            try:
+                truth = candidates(words, places, most=most)
+            except ValueError:
+                found.append(None)
                 continue
-            entries = [
-                entry(row, truths[place], words[place], vocabulary)
-                for place, row in zip(places, probs, strict=True)
-            ]
-            found[how].append(entries[0] if how == "one" else entries)
-            if how == "every":
-                found[how][-1] = {"places": places, "entries": entries}
-    # Begin where the truth leaves a choice of a few words, if there is such a place.
-    few = [len(row[0]) * (sum(p > 0 for p in row[2]) in (2, 3)) for row in found["one"]]
-    return {"tokens": vocabulary.encode(words), "start": few.index(max(few)), **found}
+            pairs = zip(places, rows, strict=True)
+            found.append([entry(p, truth[i], words[i], vocabulary) for i, p in pairs])
+        return found
+
+    n = len(words)
+    one = [made[0] for made in entries([[i] for i in range(n)]) if made]
+    mentions = [[i for i in range(n) if words[i] == word] for word in dict.fromkeys(words)]
+    several = [places for places in mentions if len(places) > 1]
+    every = zip(several, entries(several, TELLINGS), strict=True)
+    return {
+        "tokens": vocabulary.encode(words),
+        "start": _start(one),
+        "one": one,
+        "next": entries([[i, i + 1] for i in range(n - 1)]),
+        "every": [{"places": places, "entries": made} for places, made in every if made],
+    }
 
 
-def _truth(words: list[str], places: list[int]) -> dict[int, dict[str, float]] | None:
-    """The true distribution; None where too many stories might fit. One hidden word is quick."""
-    try:
-        return candidates(words, places, most=TELLINGS)
-    except ValueError:
-        return None
+def _start(entries: Sequence[list[Any]]) -> int:
+    """The place to begin with: the truth leaves a choice of a few words, and of all such places the
+    model gives them the most here."""
+    found = {}
+    for place, (_, said, true, _) in enumerate(entries):
+        if 2 <= sum(p > 0 for p in true) <= SHOWN // 2:
+            found[place] = math.fsum(p for p, q in zip(said, true, strict=True) if q > 0)
+    return max(found, key=lambda place: found[place], default=0)
 
 
 def _spread(probs: list[float]) -> float:
