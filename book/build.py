@@ -69,8 +69,9 @@ def update_catalogues(languages: list[str]) -> None:
     doctrees = BUILD / "doctrees-gettext"
     shutil.rmtree(doctrees, ignore_errors=True)
     run("-m", "sphinx", *STRICT, "-b", "gettext", "-d", str(doctrees), ".", str(BUILD / "gettext"))
-    # The package's page is made of docstrings; it stays in English and out of the catalogues.
+    # The package's pages are made of docstrings; they stay in English and out of the catalogues.
     (BUILD / "gettext" / "book" / "api.pot").unlink()
+    shutil.rmtree(BUILD / "gettext" / "book" / "api")
     flags = [flag for language in languages for flag in ("-l", language)]
     run("-m", "sphinx_intl", "--config", "conf.py", "update", "-p", str(BUILD / "gettext"), *flags)
 

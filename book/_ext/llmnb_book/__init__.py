@@ -14,8 +14,9 @@ from . import (
     captions,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
 )
 
 PARTS = (
@@ -26,8 +27,9 @@ PARTS = (
     captions,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
 )
 
 
