@@ -12,11 +12,14 @@ from . import (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
     formulas,
     front_door,
     mends,
+    not_found,
+    page_head,
 )
 
 PARTS = (
@@ -25,11 +28,14 @@ PARTS = (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
     formulas,
     front_door,
     mends,
+    not_found,
+    page_head,
 )
 
 

@@ -33,7 +33,7 @@ def _sets() -> dict[str, str]:
     )
     text, start, found = source.read_text(encoding="utf-8"), 0, {}
     for end in re.finditer(r'\("(fa[bsr])",\w+\)', text):  # each is registered after its drawings
-        found[end[1]] = text[start : end.start()]
+        found.setdefault(end[1], text[start : end.start()])
         start = end.end()
     return found
 
