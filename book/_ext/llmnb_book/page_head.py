@@ -16,11 +16,13 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.locale import _
 
 from . import card
 
 LONGEST = 200  # characters of a description
 SHORTEST = 40  # less is a caption or a link, not a paragraph
+OWN = {"genindex": _("Index"), "py-modindex": _("Python Module Index"), "search": _("Search")}
 APART = (nodes.Admonition, nodes.list_item, nodes.table, nodes.figure, nodes.footnote, addnodes.desc)
 
 
@@ -88,7 +90,7 @@ def add_tags(
     app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     site = app.config.html_title
-    title = plain(context.get("title") or "") or site
+    title = plain(context.get("title") or "") or str(OWN.get(pagename, site))
     words = (description(doctree) if doctree else "") or f"{site}: {title}"
     base = app.config.html_baseurl
     address = f"{base.rstrip('/')}/{app.builder.get_target_uri(pagename)}" if base else ""
