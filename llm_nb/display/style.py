@@ -41,11 +41,8 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def show(figure: Figure, alt: str) -> None:
-    """Display ``figure`` as a picture with the text alternative ``alt``, and close it.
-
-    The alt text travels with the output, so that the page, JupyterLab and a screen reader all
-    have it.
+def png(figure: Figure, alt: str) -> tuple[bytes, int, int]:
+    """``figure`` as a PNG with its width and height on the page (pixels); the figure is closed.
 
     Raises:
         ValueError: ``alt`` is empty: say in a sentence what the figure shows.
@@ -62,10 +59,23 @@ def show(figure: Figure, alt: str) -> None:
         metadata={"Software": ""},
     )
     plt.close(figure)
-    png = buffer.getvalue()
-    width, height = (int.from_bytes(png[at : at + 4], "big") * 5 // 8 for at in (16, 20))
+    image = buffer.getvalue()
+    width, height = (int.from_bytes(image[at : at + 4], "big") * 5 // 8 for at in (16, 20))
+    return image, width, height
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display ``figure`` as a picture with the text alternative ``alt``, and close it.
+
+    The alt text travels with the output, so that the page, JupyterLab and a screen reader all
+    have it.
+
+    Raises:
+        ValueError: ``alt`` is empty: say in a sentence what the figure shows.
+    """
+    image, width, height = png(figure, alt)
     display(
-        {"image/png": base64.b64encode(png).decode(), "text/plain": alt},
+        {"image/png": base64.b64encode(image).decode(), "text/plain": alt},
         metadata={"image/png": {"alt": alt, "width": width, "height": height}},
         raw=True,
     )

@@ -6,15 +6,15 @@ import functools
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, FrameLocator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build" / "html"
@@ -89,3 +89,45 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture
+def open_live(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[Page, FrameLocator]]]:
+    """Opens what a call displays (``lambda: live.attention(…)``) in a page of its own.
+
+    Returns the page, whose one frame is the figure, and the frame. Whatever goes wrong in it, and
+    whatever it asks of another place, fails the test at its end.
+    """
+    from llm_nb.display.live import frame
+
+    shown: list[str] = []
+    monkeypatch.setattr(frame, "display", lambda data, **_: shown.append(data["text/html"]))
+    trouble: list[str] = []
+    opened: list[Page] = []
+
+    def open_(call: Callable[[], None], theme: str = "light", width: int = 900, **options: Any):
+        call()
+        file = tmp_path / f"{len(opened)}.html"
+        head = f'<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">'
+        head += '<meta name="viewport" content="width=device-width"><title>A figure</title>'
+        file.write_text(f"{head}<body>{shown.pop()}</body></html>", encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
+        opened.append(page)
+        page.on("pageerror", lambda error: trouble.append(f"page error: {error}"))
+        page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+        page.on(
+            "request", lambda asked: trouble.append(asked.url) if elsewhere(asked.url) else None
+        )
+        page.goto(file.as_uri())
+        page.wait_for_function("document.querySelector('.llm-live img').style.display === 'none'")
+        return page, page.frame_locator("iframe")
+
+    def elsewhere(url: str) -> bool:
+        return not url.startswith((tmp_path.as_uri(), "data:", "blob:", "about:"))
+
+    yield open_
+    for page in opened:
+        page.close()
+    assert not trouble

@@ -1,0 +1,307 @@
+// What the live figures are built from: elements, labelled native inputs, bars, heat maps, plots.
+// Colours are CSS variables of frame.css, so that both themes follow without redrawing.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function el(name, attributes = {}, ...children) {
+  return build(document.createElement(name), attributes, children);
+}
+
+export function svg(name, attributes = {}, ...children) {
+  return build(document.createElementNS(SVG, name), attributes, children);
+}
+
+// Attributes; a function under "onclick" and the like listens; false and null are left out.
+function build(node, attributes, children) {
+  set(node, attributes);
+  node.append(...children);
+  return node;
+}
+
+export function set(node, attributes) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(key.slice(2), value);
+    else if (value === false || value == null) node.removeAttribute(key);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  return node;
+}
+
+// A number as people write it: a fixed number of digits, and a true minus sign.
+export function fixed(x, digits = 2) {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? "not a number" : x > 0 ? "∞" : "−∞";
+  const text = Math.abs(x).toFixed(digits);
+  return x < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
+
+// Whether the reader asked the system for less motion: then show the end, not the way there.
+export function calm() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+// The function returned may be called often: `draw` runs once, before the next picture is shown.
+export function oncePerFrame(draw) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
+
+// An input under its label, with whatever else stands beside the label.
+let named = 0;
+function labelled(kind, label, input, ...beside) {
+  input.id = `input-${++named}`;
+  return el("div", { class: kind }, el("span", {}, el("label", { for: input.id }, label), ...beside), input);
+}
+
+// Inputs. Each is { node, value, … }; `changed(value)` is called when the reader moves it, not when
+// the program sets `value`.
+
+export function slider(label, { min, max, step, value, show = String }, changed) {
+  const input = el("input", { type: "range", min, max, step, value });
+  const said = el("span", { class: "said", "aria-hidden": "true" });
+  const update = () => {
+    const text = show(Number(input.value));
+    said.textContent = text;
+    input.setAttribute("aria-valuetext", text);
+  };
+  input.addEventListener("input", () => {
+    update();
+    changed(Number(input.value));
+  });
+  update();
+  return {
+    node: labelled("slider", label, input, " ", said),
+    get value() { return Number(input.value); },
+    set value(x) { input.value = x; update(); },
+    limit(low, high) { input.min = low; input.max = high; update(); },
+    set disabled(x) { input.disabled = x; },
+  };
+}
+
+// `options`: [value, text] pairs; values are strings.
+export function choice(label, options, value, changed) {
+  const select = el("select", { onchange: () => changed(select.value) });
+  const fill = (pairs, chosen) => {
+    select.replaceChildren(...pairs.map(([v, text]) => el("option", { value: v }, text)));
+    select.value = chosen;
+  };
+  fill(options, value);
+  return {
+    node: labelled("choice", label, select),
+    get value() { return select.value; },
+    set value(x) { select.value = x; },
+    fill,
+  };
+}
+
+export function toggle(label, value, changed) {
+  const input = el("input", { type: "checkbox", onchange: () => changed(input.checked) });
+  input.checked = value;
+  return {
+    node: el("label", { class: "toggle" }, input, " ", label),
+    get value() { return input.checked; },
+    set value(x) { input.checked = x; },
+  };
+}
+
+// One line, or `rows` of them.
+export function textField(label, value, changed, { rows = 1, limit = 200 } = {}) {
+  const attributes = { maxlength: limit, spellcheck: "false", autocomplete: "off" };
+  const input = rows > 1 ? el("textarea", { ...attributes, rows }) : el("input", { ...attributes, type: "text" });
+  input.value = value;
+  input.addEventListener("input", () => changed(input.value));
+  return {
+    node: labelled("text", label, input),
+    get value() { return input.value; },
+    set value(x) { input.value = x; },
+  };
+}
+
+export function button(label, pressed) {
+  return el("button", { type: "button", onclick: pressed }, label);
+}
+
+// Inputs side by side where there is room.
+export function controls(...parts) {
+  return el("div", { class: "controls" }, ...parts.map((part) => part.node ?? part));
+}
+
+// One sentence that says what is shown. A screen reader hears it once the reader pauses.
+export function summary() {
+  const node = el("p", { class: "summary", role: "status" });
+  let timer = 0;
+  return {
+    node,
+    say(text) {
+      clearTimeout(timer);
+      if (node.textContent === "") node.textContent = text;
+      else timer = setTimeout(() => { node.textContent = text; }, 150);
+    },
+  };
+}
+
+// Horizontal bars, longest possible = 1 (or `most`). Rows: { label, value, text?, marked?, pick? };
+// a row with `pick` is a button. The same nodes are used again as long as the rows are alike.
+export function bars({ title, most = 1 }) {
+  const list = el("ol", { class: "bars", "aria-label": title });
+  return {
+    node: list,
+    update(rows) {
+      while (list.children.length > rows.length) list.lastChild.remove();
+      rows.forEach((row, i) => {
+        let item = list.children[i];
+        if (!item || item.firstChild.tagName !== (row.pick ? "BUTTON" : "DIV")) {
+          const parts = ["label", "bar", "number"].map((name) => el("span", { class: name }));
+          const inner = el(row.pick ? "button" : "div", row.pick ? { type: "button" } : {}, ...parts);
+          const made = el("li", {}, inner);
+          item ? item.replaceWith(made) : list.append(made);
+          item = made;
+        }
+        const [label, bar, number] = item.firstChild.children;
+        label.textContent = row.label;
+        bar.style.setProperty("--share", Math.max(0, Math.min(1, row.value / most)));
+        number.textContent = row.text ?? fixed(row.value);
+        item.classList.toggle("marked", Boolean(row.marked));
+        item.firstChild.onclick = row.pick ?? null;
+      });
+    },
+  };
+}
+
+// Cividis (Nuñez et al. 2018) at nine steps: even in lightness, the same to every colour vision.
+const STEPS = [
+  [0, 34, 78], [26, 56, 111], [67, 78, 108], [97, 100, 111], [125, 124, 120],
+  [155, 148, 118], [188, 175, 111], [222, 203, 94], [254, 232, 56],
+];
+
+// The colour of a share of 1, and whether dark text is readable on it.
+export function shade(share) {
+  const at = Math.max(0, Math.min(1, Number.isFinite(share) ? share : 0)) * (STEPS.length - 1);
+  const low = Math.min(Math.floor(at), STEPS.length - 2);
+  const mix = STEPS[low].map((c, i) => Math.round(c + (at - low) * (STEPS[low + 1][i] - c)));
+  return { fill: `rgb(${mix.join(" ")})`, dark: at > 4.2 };
+}
+
+// A matrix of shares of 1 as coloured cells, row names on the left, column names on top. A click on
+// a cell calls pick(row, column); the figure must offer native inputs for the same (a screen reader
+// gets the title and those). Cells of NaN are hatched: masked. `text(value)` writes into the cells.
+export function heat({ title, pick, text = null }) {
+  const node = svg("svg", { class: "heat", role: "img", "aria-label": title });
+  let drawn = "";
+  let cells = [];
+  let texts = [];
+  const side = 30;
+  const frame = svg("rect", { class: "chosen", width: side, height: side });
+
+  function draw(rows, columns) {
+    const width = (names) => 8 + 7.2 * Math.max(...names.map((name) => [...name].length));
+    const left = width(rows);
+    const top = width(columns);
+    node.replaceChildren();
+    set(node, { viewBox: `0 0 ${left + columns.length * side + 2} ${top + rows.length * side + 2}` });
+    node.style.maxWidth = `${left + columns.length * side + 2}px`;
+    columns.forEach((name, j) => {
+      const x = left + (j + 0.5) * side;
+      node.append(svg("text", { transform: `translate(${x + 4} ${top - 6}) rotate(-90)` }, name));
+    });
+    cells = [];
+    texts = [];
+    rows.forEach((name, i) => {
+      const y = top + i * side;
+      node.append(svg("text", { x: left - 6, y: y + side / 2 + 4, "text-anchor": "end" }, name));
+      columns.forEach((_, j) => {
+        const place = { x: left + j * side + 0.5, y: y + 0.5, width: side - 1, height: side - 1 };
+        const cell = svg("rect", pick ? { ...place, onclick: () => pick(i, j) } : place);
+        const label = svg("text", { class: "value", x: place.x + side / 2, y: y + side / 2 + 4 });
+        cells.push(cell);
+        texts.push(label);
+        node.append(cell, label);
+      });
+    });
+    node.append(frame);
+    frame.place = ([i, j]) => set(frame, { x: left + j * side, y: top + i * side, visibility: "visible" });
+  }
+
+  return {
+    node,
+    update(matrix, rows, columns, chosen = null) {
+      const now = JSON.stringify([rows, columns]);
+      if (now !== drawn) draw(rows, columns);
+      drawn = now;
+      matrix.flat().forEach((value, at) => {
+        const masked = Number.isNaN(value);
+        const { fill, dark } = shade(value);
+        cells[at].setAttribute("class", masked ? "masked" : "cell");
+        cells[at].style.fill = masked ? "" : fill;
+        texts[at].textContent = text && !masked ? text(value) : "";
+        texts[at].style.fill = dark ? "#000" : "#fff";
+      });
+      if (chosen) frame.place(chosen);
+      else frame.setAttribute("visibility", "hidden");
+    },
+  };
+}
+
+// Round steps for an axis: 1, 2 or 5 times a power of ten, about `count` of them.
+export function ticks(low, high, count = 5) {
+  const rough = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= rough * 0.999);
+  const first = Math.ceil(low / step - 1e-9);
+  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+// Axes with names and units. `inside` takes what is drawn; `x` and `y` turn values into places.
+// `frame({ x: [low, high], y: [low, high] })` sets the ranges, and may be called again.
+export function plot({ title, xlabel, ylabel, width = 560, height = 300 }) {
+  const box = { left: 56, right: width - 12, top: 12, bottom: height - 44 };
+  const node = svg("svg", { class: "plot", role: "img", "aria-label": title, viewBox: `0 0 ${width} ${height}` });
+  node.style.maxWidth = `${width}px`;
+  const scales = svg("g", { class: "scales" });
+  const inside = svg("g", {});
+  const middle = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+  node.append(
+    scales,
+    inside,
+    svg("text", { x: middle[0], y: height - 6, "text-anchor": "middle" }, xlabel),
+    svg("text", { transform: `translate(14 ${middle[1]}) rotate(-90)`, "text-anchor": "middle" }, ylabel),
+  );
+  const made = { node, inside, box };
+  made.frame = ({ x, y, xticks = ticks(...x), yticks = ticks(...y) }) => {
+    made.x = (v) => box.left + ((v - x[0]) / (x[1] - x[0])) * (box.right - box.left);
+    made.y = (v) => box.bottom - ((v - y[0]) / (y[1] - y[0])) * (box.bottom - box.top);
+    scales.replaceChildren(
+      svg("path", { class: "axes", d: `M${box.left} ${box.top}V${box.bottom}H${box.right}` }),
+      ...xticks.flatMap((v) => [
+        svg("path", { class: "grid", d: `M${made.x(v)} ${box.top}V${box.bottom}` }),
+        svg("text", { x: made.x(v), y: box.bottom + 17, "text-anchor": "middle" }, number(v)),
+      ]),
+      ...yticks.flatMap((v) => [
+        svg("path", { class: "grid", d: `M${box.left} ${made.y(v)}H${box.right}` }),
+        svg("text", { x: box.left - 6, y: made.y(v) + 4, "text-anchor": "end" }, number(v)),
+      ]),
+    );
+  };
+  // The d attribute of a path through (x, y) pairs.
+  made.path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${made.x(x).toFixed(1)} ${made.y(y).toFixed(1)}`).join("");
+  return made;
+}
+
+function number(v) {
+  const text = Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(0) : String(v);
+  return text.replace("-", "−");
+}
+
+// Names for what a plot shows: [colour number 1 to 6, text, dash?] each.
+export function legend(entries) {
+  const key = ([colour, text, dash]) =>
+    el("li", {}, svg("svg", { width: 26, height: 10, "aria-hidden": "true" },
+      svg("path", { d: "M1 5H25", class: `line c${colour}`, "stroke-dasharray": dash ?? false })), " ", text);
+  return el("ul", { class: "legend" }, ...entries.map(key));
+}
