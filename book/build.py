@@ -63,6 +63,13 @@ def build(language: str, edition: str = "reader", variant: int | None = None) ->
     return folder / "index.html"
 
 
+def check_links() -> None:
+    """Ask every address outside the book; leave with a status that is not 0 if one is broken."""
+    configure()
+    folder, doctrees = BUILD / "linkcheck", BUILD / "doctrees-linkcheck"
+    run("-m", "sphinx", "-b", "linkcheck", "-q", "-d", str(doctrees), ".", str(folder))
+
+
 def update_catalogues(languages: list[str]) -> None:
     configure()
     shutil.rmtree(BUILD / "gettext", ignore_errors=True)
