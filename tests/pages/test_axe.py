@@ -75,7 +75,9 @@ def table(rows: dict[tuple[str, str], list[Finding]]) -> str:
         numbers = "".join(f"{counts[impact]:>10}" for impact in IMPACTS)
         lines.append(f"{page:42}{view:>7}{numbers}")
     kinds = Counter((f["id"], f["impact"], f["help"]) for row in rows.values() for f in row)
-    lines += [f"{times} × {rule} ({impact}): {help}" for (rule, impact, help), times in kinds.items()]
+    lines += [
+        f"{times} × {rule} ({impact}): {help}" for (rule, impact, help), times in kinds.items()
+    ]
     return "\n".join(lines)
 
 

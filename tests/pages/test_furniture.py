@@ -97,7 +97,9 @@ def test_every_page_leads_to_its_neighbours(book: Path) -> None:
         html = (book / f"{name}.html").read_text(encoding="utf-8")
         ways = {
             way: (book / name).parent.joinpath(link).resolve().relative_to(book.resolve())
-            for way, link in re.findall(r'<a class="(left-prev|right-next)"\s+href="([^"#]*)"', html)
+            for way, link in re.findall(
+                r'<a class="(left-prev|right-next)"\s+href="([^"#]*)"', html
+            )
         }
         wanted = {"left-prev": names[i - 1] if i else None, "right-next": [*names, None][i + 1]}
         assert {way: path.as_posix() for way, path in ways.items()} == {
@@ -171,7 +173,8 @@ PAPER = """() => ({
 
 
 @pytest.mark.parametrize(
-    "name", ["notebooks/11_gpt2.html", "notebooks/exercises/11_gpt2.html", "notebooks/live_figures.html"]
+    "name",
+    ["notebooks/11_gpt2.html", "notebooks/exercises/11_gpt2.html", "notebooks/live_figures.html"],
 )
 def test_on_paper(name: str, browser: Browser, site: str) -> None:
     page = browser.new_page(color_scheme="dark")

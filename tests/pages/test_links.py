@@ -40,8 +40,12 @@ def test_a_faulty_address_is_named(address: str) -> None:
 
 def test_the_list_names_the_pages(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    (tmp_path / "a.html").write_text('<a href="https://x.org/?a=1&amp;b">x</a><a href="b/c.html">c</a>')
-    (tmp_path / "b" / "c.html").write_text('<a href="https://x.org/?a=1&amp;b">x</a><a href="#d">d</a>')
+    (tmp_path / "a.html").write_text(
+        '<a href="https://x.org/?a=1&amp;b">x</a><a href="b/c.html">c</a>'
+    )
+    (tmp_path / "b" / "c.html").write_text(
+        '<a href="https://x.org/?a=1&amp;b">x</a><a href="#d">d</a>'
+    )
     assert outside_links(tmp_path) == {"https://x.org/?a=1&b": ["a.html", "b/c.html"]}
     assert fault("https://x.org/?a=1&b") == ""
 

@@ -29,7 +29,6 @@ ELEMENT = re.compile(r'<(?:span|div)[^>]* class="math\b')
 UNUSED = re.compile(r"[^{}]*(?:mjx-tool|mjx-tip|mjx-status|merror|data-toggle)[^{}]*\{[^}]*\}")
 
 
-
 def formulas_of(html: str) -> list[tuple[str, bool]]:
     """TeX of each formula that a page still holds, in order, and whether it is displayed."""
     return [(unescape(tex), tag == DISPLAY) for tag, tex in FORMULA.findall(html)]

@@ -13,9 +13,13 @@ from sphinx.application import Sphinx
 
 from .icons import draw
 
-SEARCH = re.compile(r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>')
+SEARCH = re.compile(
+    r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'
+)
 SEARCH_BUTTON = re.compile(r'(<button class="btn search-button-field[^>]*?) aria-label="[^"]*"')
-SUMMARY = re.compile(r'(<a [^>]*>)([^<]*)(</a><details[^>]*>)<summary>(<span class="toctree-toggle")')
+SUMMARY = re.compile(
+    r'(<a [^>]*>)([^<]*)(</a><details[^>]*>)<summary>(<span class="toctree-toggle")'
+)
 SIDEBAR = '<div id="pst-primary-sidebar" class='
 SIGNATURE = re.compile(r'<dt class="sig\b.*?</dt>', re.DOTALL)
 VIEWPORT = re.compile(r'<meta name="viewport"[^>]*>\s*')

@@ -23,7 +23,12 @@ WORDS = {  # title, what happened, the two ways on
         "Go to the first page",
         "Search the book",
     ),
-    "zh": ("找不到页面", "这个地址没有页面。它可能已经移走，或者链接有误。", "回到首页", "搜索本书"),
+    "zh": (
+        "找不到页面",
+        "这个地址没有页面。它可能已经移走，或者链接有误。",
+        "回到首页",
+        "搜索本书",
+    ),
 }
 RELATIVE = re.compile(r'\b(href|src|action|data-content_root)="(?!#|/|[a-z][a-z0-9+.-]*:)([^"]*)"')
 

@@ -23,7 +23,14 @@ from . import card
 LONGEST = 200  # characters of a description
 SHORTEST = 40  # less is a caption or a link, not a paragraph
 OWN = {"genindex": _("Index"), "py-modindex": _("Python Module Index"), "search": _("Search")}
-APART = (nodes.Admonition, nodes.list_item, nodes.table, nodes.figure, nodes.footnote, addnodes.desc)
+APART = (
+    nodes.Admonition,
+    nodes.list_item,
+    nodes.table,
+    nodes.figure,
+    nodes.footnote,
+    addnodes.desc,
+)
 
 
 def text_of(node: nodes.Node) -> str:
@@ -87,7 +94,11 @@ def tags(title: str, words: str, site: str, address: str, image: str) -> str:
 
 
 def add_tags(
-    app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+    app: Sphinx,
+    pagename: str,
+    template: str,
+    context: dict[str, Any],
+    doctree: nodes.document | None,
 ) -> None:
     site = app.config.html_title
     title = plain(context.get("title") or "") or str(OWN.get(pagename, site))
