@@ -12,10 +12,14 @@ from . import (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
+    not_found,
+    page_head,
 )
 
 PARTS = (
@@ -24,10 +28,14 @@ PARTS = (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
+    not_found,
+    page_head,
 )
 
 
