@@ -23,8 +23,8 @@ export function layerOf({ w, u, b }) {
 
 export const INPUTS = {
   pulse: () => 0,
-  noise: (t, random) => 0.3 * normal(random),
-  alternating: (t) => (t % 2 ? 1 : -1),
+  noise: (k, random) => 0.3 * normal(random),
+  alternating: (k) => (k % 2 ? -1 : 1),
 };
 
 // Inputs (T, 1): a 1 first, then as INPUTS says; what the reader has set in `own` (step → x) stands.
@@ -115,8 +115,12 @@ export function mount(root, data) {
   fading.inside.append(marks[1], product, ...Object.values(curves));
   set(along.node, { onclick: click(along) });
   set(fading.node, { onclick: click(fading) });
-  const stateKey = el("div", {});
-  const gradientKey = el("div", {});
+  const keys = {
+    h: legend([[1, "state h"]]),
+    c: legend([[1, "state h"], [5, "cell c", "8 3"]]),
+    cells: legend([[4, "RNN", "3 3"], [2, "LSTM"], [3, "GRU", "8 3"]]),
+  };
+  const gradientNote = el("p", { class: "hint" });
   const gateTitle = el("p", { class: "gate-title" });
   const openings = bars({ title: "Gates at the chosen step" });
   const worked = el("ul", { class: "equations" });
@@ -157,7 +161,7 @@ export function mount(root, data) {
     set(stems, { d: xs.map(([x], k) => `M${along.x(k + 1).toFixed(1)} ${zero}V${along.y(x).toFixed(1)}`).join("") });
     set(lines.h, { d: along.path(states.map(({ h }, t) => [t, h[0]])) });
     set(lines.c, { d: name === "lstm" ? along.path(states.map(({ c }, t) => [t, c[0]])) : "" });
-    stateKey.replaceChildren(legend([[1, "state h"], ...(name === "lstm" ? [[5, "cell c", "8 3"]] : [])]), el("span", { class: "hint" }, "Grey stems: the inputs x."));
+    [keys.h.hidden, keys.c.hidden] = [name === "lstm", name !== "lstm"];
     set(marks[0], { d: `M${along.x(at.value)} ${along.box.top}V${along.box.bottom}` });
   }
 
@@ -172,10 +176,7 @@ export function mount(root, data) {
     const gate = of.value === "memory" && KEEPS[name];
     const products = gate ? logs(kept(found[name].states, gate).map((p, t) => [t, p])).filter(([, p]) => p >= range[0]) : [];
     set(product, { d: fading.path(products) });
-    gradientKey.replaceChildren(
-      legend([[4, "RNN", "3 3"], [2, "LSTM"], [3, "GRU", "8 3"]]),
-      el("span", { class: "hint" }, gate ? `Thin grey: the product of the gates ${gate} alone.` : ""),
-    );
+    gradientNote.textContent = gate ? `Thin grey: the product of the gates ${gate} alone.` : "";
     set(marks[1], { d: `M${fading.x(at.value)} ${fading.box.top}V${fading.box.bottom}` });
   }
 
@@ -202,7 +203,7 @@ export function mount(root, data) {
     controls(cell, inputs, of, length),
     controls(...push.rnn, ...push.lstm, ...push.gru),
     said.node,
-    el("div", { class: "columns" }, el("div", {}, along.node, stateKey), el("div", {}, fading.node, gradientKey)),
+    el("div", { class: "columns" }, el("div", {}, along.node, keys.h, keys.c, el("p", { class: "hint" }, "Grey stems: the inputs x.")), el("div", {}, fading.node, keys.cells, gradientNote)),
     hint,
     controls(at, input),
     el("div", { class: "columns" }, el("div", {}, gateTitle, openings.node, factor), worked),
