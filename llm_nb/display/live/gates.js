@@ -49,6 +49,7 @@ export function gradients(cell, of, found) {
   return lengths(found[part]).map((size, k) => [part === "x" ? k + 1 : k, size]);
 }
 
+const factor = (x) => (x < 0 ? `(${fixed(x)})` : fixed(x));
 const signed = (x) => `${x < 0 ? "−" : "+"} ${fixed(Math.abs(x))}`;
 
 // The equations of one step, each [in letters, in numbers, what comes out].
@@ -57,17 +58,17 @@ export function equations(cell, { w, u, b }, x, before, now) {
   const gates = GATES[cell].map(([letter, , squash], k) => {
     const value = now[letter][0];
     if (letter === "n") {
-      return ["n = tanh(w x + b + r · u h)", `tanh(${fixed(w[k])}·${fixed(x)} ${signed(b[k])} + ${fixed(now.r[0])}·${fixed(u[k])}·${fixed(h)})`, value];
+      return ["n = tanh(w x + b + r · u h)", `tanh(${fixed(w[k])}·${factor(x)} ${signed(b[k])} + ${fixed(now.r[0])}·${factor(u[k])}·${factor(h)})`, value];
     }
-    return [`${letter} = ${squash}(w x + u h + b)`, `${squash}(${fixed(w[k])}·${fixed(x)} ${signed(u[k])}·${fixed(h)} ${signed(b[k])})`, value];
+    return [`${letter} = ${squash}(w x + u h + b)`, `${squash}(${fixed(w[k])}·${factor(x)} ${signed(u[k])}·${factor(h)} ${signed(b[k])})`, value];
   });
   if (cell === "lstm") {
     const { i, f, g, o, c } = now;
-    gates.push(["new c = f c + i g", `${fixed(f[0])}·${fixed(before.c[0])} + ${fixed(i[0])}·${fixed(g[0])}`, c[0]]);
+    gates.push(["new c = f c + i g", `${fixed(f[0])}·${factor(before.c[0])} + ${fixed(i[0])}·${factor(g[0])}`, c[0]]);
     gates.push(["new h = o tanh(new c)", `${fixed(o[0])}·tanh(${fixed(c[0])})`, now.h[0]]);
   }
   if (cell === "gru") {
-    gates.push(["new h = (1 − z) n + z h", `${fixed(1 - now.z[0])}·${fixed(now.n[0])} + ${fixed(now.z[0])}·${fixed(h)}`, now.h[0]]);
+    gates.push(["new h = (1 − z) n + z h", `${fixed(1 - now.z[0])}·${factor(now.n[0])} + ${fixed(now.z[0])}·${factor(h)}`, now.h[0]]);
   }
   if (cell === "rnn") gates[0][0] = "new h = tanh(w x + u h + b)";
   return gates;
@@ -83,7 +84,7 @@ export function mount(root, data) {
   const length = slider("Steps T", { min: 5, max: 60, step: 1, value: data.steps }, () => { at.limit(1, length.value); draw(); });
   const of = choice("Gradient of the last state with respect to", [["memory", "the memory (LSTM: c, else h)"], ["h", "the state h"], ["x", "the input x"]], "memory", draw);
   const at = slider("Step t", { min: 1, max: data.steps, step: 1, value: 1 }, draw);
-  const input = slider("Input x at step t", { min: -2, max: 2, step: 0.1, value: 1, show: (x) => fixed(x, 1) }, (x) => { own[at.value] = x; draw(); });
+  const input = slider("Input x at step t", { min: -2, max: 2, step: 0.01, value: 1, show: fixed }, (x) => { own[at.value] = x; draw(); });
   const sigmoid = (b) => 1 / (1 + Math.exp(-b));
   const push = { rnn: [], lstm: [], gru: [] };
   for (const [name, sliders] of Object.entries(push)) {
@@ -124,7 +125,7 @@ export function mount(root, data) {
   const gateTitle = el("p", { class: "gate-title" });
   const openings = bars({ title: "Gates at the chosen step" });
   const worked = el("ul", { class: "equations" });
-  const factor = el("p", { class: "factor" });
+  const back = el("p", { class: "factor" });
   const said = summary();
   const hint = el("p", { class: "hint" });
 
@@ -149,14 +150,14 @@ export function mount(root, data) {
     if (name === "rnn") gateTitle.textContent = `RNN at step ${t}: it has no gates`;
     worked.replaceChildren(...equations(name, cells[name], xs[t - 1][0], before, now).map(([letters, numbers, value]) =>
       el("li", {}, el("span", {}, letters), el("span", { class: "numbers" }, `= ${numbers}`), el("span", { class: "value" }, `= ${fixed(value, 3)}`))));
-    factor.textContent = step(name, found[name], t);
+    back.textContent = step(name, found[name], t);
     hint.textContent = data.hints[name];
     tell(name, found, T);
   }
 
   function drawStates(name, states, xs, T) {
     const values = [...states.flatMap(({ h, c }) => [h[0], c?.[0] ?? 0]), ...xs.map(([x]) => x)];
-    along.frame({ x: [0, T], y: [Math.min(-1, ...values), Math.max(1, ...values)] });
+    along.frame({ x: [0, T], y: [1.05 * Math.min(-1, ...values), 1.05 * Math.max(1, ...values)] });
     const zero = along.y(0).toFixed(1);
     set(stems, { d: xs.map(([x], k) => `M${along.x(k + 1).toFixed(1)} ${zero}V${along.y(x).toFixed(1)}`).join("") });
     set(lines.h, { d: along.path(states.map(({ h }, t) => [t, h[0]])) });
@@ -206,7 +207,7 @@ export function mount(root, data) {
     el("div", { class: "columns" }, el("div", {}, along.node, keys.h, keys.c, el("p", { class: "hint" }, "Grey stems: the inputs x.")), el("div", {}, fading.node, keys.cells, gradientNote)),
     hint,
     controls(at, input),
-    el("div", { class: "columns" }, el("div", {}, gateTitle, openings.node, factor), worked),
+    el("div", { class: "columns" }, el("div", {}, gateTitle, openings.node, back), worked),
   );
   update();
 }
