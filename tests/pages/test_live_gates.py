@@ -71,6 +71,7 @@ def test_gates_are_pushed(open_live) -> None:
     push(figure, "Input x at step t", 0)
     settle(page)
     assert said(figure)["rnn"] == pytest.approx(1.2**30, rel=0.06)
+    expect(figure.locator(".factor")).to_contain_text("u (1 − h²) = 1.20·(1 − 0.00²) = 1.200")
 
 
 def test_what_the_gradient_is_taken_of_and_length(open_live) -> None:

@@ -183,10 +183,13 @@ export function mount(root, data) {
 
   // What one step back multiplies the gradient by.
   function step(name, { states, derivatives }, t) {
+    if (name === "rnn") {
+      const [u, h] = [cells.rnn.u[0], states[t].h[0]];
+      return `One step back, the gradient is multiplied by u (1 − h²) = ${fixed(u)}·(1 − ${factor(h)}²) = ${fixed(u * (1 - h * h), 3)}.`;
+    }
     const part = derivatives[name === "lstm" ? "c" : "h"];
     const ratio = part[t - 1][0][0] / part[t][0][0];
-    const whole = Number.isFinite(ratio) ? fixed(ratio, 3) : "undefined";
-    if (name === "rnn") return `One step back, the gradient is multiplied by u (1 − h²) = ${fixed(cells.rnn.u[0])} · (1 − ${fixed(states[t].h[0])}²) = ${whole}.`;
+    const whole = Number.isFinite(ratio) ? fixed(ratio, 3) : "what cannot be told, both being 0";
     const gate = KEEPS[name];
     return `One step back, the gradient is multiplied by ${gate} = ${fixed(states[t][gate][0], 3)} on the straight way, and by ${whole} with the ways through the gates and the candidate.`;
   }
