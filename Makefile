@@ -38,13 +38,13 @@ serve: $(HTML)/.built ## serve the book on http://127.0.0.1:8000 (PORT=…)
 
 test: $(HTML)/.built ## the whole test suite: package, built pages, then every notebook
 	$(PY) -m pytest -n 2 --dist loadfile tests
-	LLM_NB_QUIET=1 LLM_NB_STRICT=1 $(PY) -m pytest $(NBVAL) notebooks
+	LLM_NB_QUIET=1 LLM_NB_STORED=1 LLM_NB_STRICT=1 $(PY) -m pytest $(NBVAL) notebooks
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	$(PY) -m jupyterlab --notebook-dir notebooks
 
 notebooks: $(STAMP) ## run the notebooks and store their outputs (NB=notebooks/11_gpt2.ipynb: one)
-	LLM_NB_QUIET=1 HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=1200 \
+	LLM_NB_QUIET=1 LLM_NB_STORED=1 HF_HUB_DISABLE_PROGRESS_BARS=1 $(PY) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.timeout=1200 \
 	    --ExecutePreprocessor.record_timing=False $(NB)
 
 lint: $(STAMP) ## ruff and mypy

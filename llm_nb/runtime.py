@@ -2,7 +2,8 @@
 
 Every notebook begins with ``run = start("11_gpt2")`` and asks ``run`` from then on.
 ``LLM_NB_PROFILE`` (``laptop`` or ``gpu``) and ``LLM_NB_DEVICE`` (``cpu``, ``cuda``,
-``cuda:1``, ``mps``) override what is found.
+``cuda:1``, ``mps``) override what is found. ``LLM_NB_STORED=1`` says that nobody sits at this
+kernel: its outputs are kept in the notebook, for a page where none answers.
 """
 
 from __future__ import annotations
@@ -95,6 +96,12 @@ def find_precision(device: torch.device) -> str:
     with torch.cuda.device(device):
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     return "bf16" if native else "fp16"
+
+
+def outputs_are_stored() -> bool:
+    """Whether outputs are written for the page (``make notebooks`` and the tests of notebooks set
+    ``LLM_NB_STORED=1``), and not for a reader whose kernel answers."""
+    return os.environ.get("LLM_NB_STORED", "") not in ("", "0")
 
 
 def seed_everything(seed: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_nb.runtime import find_precision, start
+from llm_nb.runtime import find_precision, outputs_are_stored, start
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,14 @@ def test_precision_asks_for_native_bf16(monkeypatch):
     )
     assert find_precision(torch.device("cuda")) == "fp16"
     assert find_precision(torch.device("cpu")) == "fp32"
+
+
+@pytest.mark.parametrize(("value", "stored"), [(None, False), ("", False), ("0", False), ("1", True)])
+def test_outputs_are_stored_where_the_variable_says_so(monkeypatch, value, stored):
+    monkeypatch.delenv("LLM_NB_STORED", raising=False)
+    if value is not None:
+        monkeypatch.setenv("LLM_NB_STORED", value)
+    assert outputs_are_stored() is stored
 
 
 FAULTS = """
