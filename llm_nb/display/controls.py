@@ -109,16 +109,16 @@ class Menu:
 
 @dataclass(frozen=True)
 class Field:
-    """A control for a text, read when Enter is pressed or the field is left."""
+    """A control for a text of a few lines, read when the field is left."""
 
     label: str
     start: str
 
     def widget(self) -> ipywidgets.Widget:
         """The control itself."""
-        return ipywidgets.Text(
+        return ipywidgets.Textarea(
             value=self.start, description=self.label, continuous_update=False, style=_WIDE,
-            layout={"width": "95%"},
+            rows=3, layout={"width": "95%"},
         )  # fmt: skip
 
     def words(self, value: str) -> str:

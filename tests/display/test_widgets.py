@@ -87,7 +87,7 @@ def stored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], tu
     monkeypatch.setattr(
         "llm_nb.display.style.display", lambda data, metadata, raw: shown.append((data, metadata))
     )
-    for name in ("HTML", "SelectionSlider", "Dropdown", "Text", "VBox"):
+    for name in ("HTML", "SelectionSlider", "Dropdown", "Textarea", "VBox"):
         monkeypatch.setattr(ipywidgets, name, lambda *_, **__: pytest.fail("a widget was made"))
 
     def run(call: Callable[[], None]) -> tuple[dict, dict]:

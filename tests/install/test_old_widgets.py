@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.test_colab import colab  # noqa: F401  a fixture
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.installs
-def test_the_widgets_on_colab(colab: dict[str, str], run: Callable[..., str]) -> None:  # noqa: F811
+def test_the_widgets_on_colab(colab: dict[str, str], run: Callable[..., str]) -> None:
     """tests/display/test_widgets.py once more, with the older package first on the path.
 
     It is installed beside this environment, once for all runs; what it needs besides its own
