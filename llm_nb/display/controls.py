@@ -206,7 +206,7 @@ class _Panel:
                 if value != values[name]
             )
             kept = f"The picture still shows {shown}." if shown else "The picture is the last one."
-            self.say(f"{type(error).__name__}: {first} {kept}")
+            self.say(f"{type(error).__name__}: {first.rstrip('.')}. {kept}")
             return
         self.show_picture(image, width, height, alt)
         self.drawn = values
