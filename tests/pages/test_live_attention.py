@@ -39,6 +39,10 @@ def test_head_mask_temperature_and_cell(open_live, model: GPT2) -> None:
     def shows(row: torch.Tensor) -> None:
         expect(numbers).to_have_text([f"{w:.2f}" for w in row.tolist()])
 
+    # It begins where a head looks far: "the", which a name must follow, looks at "bucket".
+    expect(figure.get_by_role("status")).to_contain_text("“the” looks most at “bucket”")
+    figure.get_by_label("Who looks").select_option("9")
+    figure.get_by_label("Head", exact=True).select_option("0")
     shows(weights(model, SENTENCE, 0))
     figure.get_by_label("Head", exact=True).select_option("2")
     shows(weights(model, SENTENCE, 2))
@@ -66,10 +70,13 @@ def test_the_readers_own_words(open_live, model: GPT2) -> None:
     field.fill("Lucy found an elephant 大象")
     expect(figure.locator(".bars .label")).to_have_text(["Lucy", "found", "an", "elephant", "大象"])
     expect(figure.locator(".hint").first).to_contain_text("an, elephant, 大象")
+    figure.get_by_label("Who looks").select_option("4")
     expect(figure.get_by_role("status")).to_contain_text("“大象” looks most at")
     field.fill("")
     expect(figure.get_by_role("status")).to_have_text("Type a sentence to see its attention.")
     field.fill("Kevin gave Lucy the bucket")
+    figure.get_by_label("Head", exact=True).select_option("0")
+    figure.get_by_label("Who looks").select_option("4")
     expect(figure.locator(".bars .number").first).to_have_text(
         f"{weights(model, 'Kevin gave Lucy the bucket', 0)[0]:.2f}"
     )

@@ -1,5 +1,10 @@
 """The live figures: each a function here, a script beside it, and no kernel once it is shown."""
 
 from llm_nb.display.live.attention import attention
+from llm_nb.display.live.decoding import decoding
+from llm_nb.display.live.masked_word import masked_word
+from llm_nb.display.live.merges import merges
+from llm_nb.display.live.positions import positions
+from llm_nb.display.live.writer import writer
 
-__all__ = ["attention"]
+__all__ = ["attention", "decoding", "masked_word", "merges", "positions", "writer"]

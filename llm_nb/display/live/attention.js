@@ -2,7 +2,8 @@
 // with the vectors and one layer's projections of a trained GPT-2; words that it does not know get
 // a vector made from their letters.
 
-import { bars, choice, controls, el, fixed, heat, oncePerFrame, slider, summary, textField } from "./kit.js";
+import { heat } from "./heatmap.js";
+import { bars, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
 import { dot, entropy, generator, layerNorm, matmul, normal, softmax, unpack } from "./numbers.js";
 
 export const MASKS = {
@@ -61,11 +62,11 @@ export function mount(root, data) {
   const model = layerOf(data);
   const heads = model.heads;
   let pieces = [];
-  let at = [0, 0];
+  let at = [data.start.query, data.start.key]; // the cell that is explained: query, key
 
   const draw = oncePerFrame(update);
   const sentence = textField("Your sentence", data.sentence, () => { read(); draw(); }, { limit: 160 });
-  const head = choice("Head", heads.map((_, h) => [String(h), `head ${h + 1}`]), "0", draw);
+  const head = choice("Head", heads.map((_, h) => [String(h), `head ${h + 1}`]), String(data.start.head), draw);
   const mask = choice("Mask", [["causal", "causal: no look ahead"], ["window", "causal, three words wide"], ["none", "none"]], "causal", draw);
   const temperature = slider("Temperature τ", { min: 0.1, max: 4, step: 0.1, value: 1, show: (x) => fixed(x, 1) }, draw);
   const query = choice("Who looks (query)", [], "", () => { at = [Number(query.value), at[1]]; draw(); });
@@ -83,7 +84,7 @@ export function mount(root, data) {
     pieces = cut(sentence.value, data.limit);
     const names = pieces.map((piece, i) => [String(i), `${i + 1} ${piece}`]);
     const last = Math.max(0, pieces.length - 1);
-    at = [last, Math.min(at[1], last)];
+    at = at.map((place) => Math.min(place, last));
     query.fill(names, String(at[0]));
     key.fill(names, String(at[1]));
     const unknown = [...new Set(pieces.filter((piece) => !model.vocabulary.includes(piece)))];

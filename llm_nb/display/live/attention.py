@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,12 +66,16 @@ def attention(model: GPT2, words: list[str], sentence: str) -> None:
         )
     with torch.no_grad():
         weights = first_layer_weights(model, torch.tensor([words.index(p) for p in pieces]))
-    best = int(weights[0, -1].argmax())
+    # Begin where a head looks most decidedly at a word that stands well behind.
+    head, query, key = np.unravel_index(int(weights.tril(-4).argmax()), weights.shape)
+    data = attention_data(model, words, sentence)
+    data["start"] = {"head": int(head), "query": int(query), "key": int(key)}
+    title = f"head {head + 1}"
     show_live(
         "attention",
-        attention_data(model, words, sentence),
+        data,
         title="Live figure: scaled dot-product attention",
-        picture=figures.attention_heads(weights[:1].numpy(), pieces, ["head 1"], columns=1),
-        alt=f"Attention weights of head 1 over “{sentence}”: "
-        f"the last word, “{pieces[-1]}”, looks most at “{pieces[best]}”.",
+        picture=figures.attention_heads(weights[None, head].numpy(), pieces, [title], columns=1),
+        alt=f"Attention weights of {title} over “{sentence}”: “{pieces[query]}” gives "
+        f"“{pieces[key]}”, {query - key} places back, {weights[head, query, key]:.2f} of its weight.",
     )
