@@ -184,7 +184,9 @@ class _Panel:
         heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
         self.box = ipywidgets.VBox([heading, row, self.status, self.picture])
         self.drawn = self.values()
-        self.say("Change a control: the picture follows.")
+        late = any(isinstance(control, Field) for control in controls.values())
+        last = ", and a text is read when you leave its field." if late else "."
+        self.say(f"Change a control: the picture follows{last}")
         for control in self.inputs.values():
             control.observe(self.changed, names="value")
 

@@ -70,6 +70,7 @@ def draw_fit(fitted: Fitted) -> tuple[Figure, str]:
         heights = np.concatenate([np.ravel(y) for _, y in fitted.points.values()])
         room = 0.4 * np.ptp(heights)
         left.set(xlabel="x", ylabel="y", ylim=(heights.min() - room, heights.max() + room))
+        left.locator_params(axis="x", nbins=5)
         left.legend(fontsize=9)
         _plot_losses(right, fitted.losses)
     return figure, _in_words(fitted.losses)

@@ -130,6 +130,7 @@ def test_the_head_browser_draws_what_is_chosen(live, model, tokenizer) -> None:
     assert base64.b64decode(panel.data["image/png"]) == panel.image
     assert panel.data["text/plain"] == panel.metadata["image/png"]["alt"] == panel.alt
     assert list(panel.controls) == ["Text", "Layer", "Head"]
+    assert panel.said.endswith("a text is read when you leave its field.")
     panel.controls["Head"].value = 0
     panel.controls["Layer"].value = model.config.n_layers - 1
     assert panel.image == by_torch(model, tokenizer, TEXT, model.config.n_layers, 1)
