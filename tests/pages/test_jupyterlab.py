@@ -92,6 +92,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
 def page(browser: Browser, lab: str) -> Iterator[Page]:
     """The notebook, open in JupyterLab. No error in the page, and no other host is asked."""
     opened = browser.new_page(viewport={"width": 1200, "height": 1800})
+    opened.set_default_timeout(60_000)  # also where other tests keep the machine busy
     trouble: list[str] = []
     mine = (lab, lab.replace("http", "ws", 1), "data:", "blob:", "about:")
     for event in ("request", "websocket"):
@@ -132,14 +133,17 @@ def test_figures_live_in_jupyterlab(page: Page) -> None:
     loss = np.mean((line - np.sin(4 * x)) ** 2)
     slider.focus()
     page.keyboard.press("ArrowRight")
-    expect(picture).to_have_attribute("alt", re.compile(f"^Degree 3: .* ends at {loss:.3g}.$"))
+    answer = re.compile(f"^Degree 3: .* ends at {loss:.3g}.$")
+    expect(picture).to_have_attribute("alt", answer, timeout=20_000)
     expect(slider).to_have_attribute("aria-valuetext", "3")
     shown = picture.get_attribute("src")
     assert shown != before
     assert picture.evaluate("image => image.naturalWidth") > 500
     page.keyboard.press("End")
     status = page.locator(".jupyter-widgets [role=status]")
-    expect(status).to_have_text("ValueError: too many bends. The picture still shows Degree 3.")
+    expect(status).to_have_text(
+        "ValueError: too many bends. The picture still shows Degree 3.", timeout=20_000
+    )
     assert picture.get_attribute("src") == shown
 
     # In the dark the figure and the widget follow.
