@@ -16,6 +16,7 @@ from . import (
     exercises,
     front_door,
     mathjax,
+    model_in_page,
 )
 
 PARTS = (
@@ -28,6 +29,7 @@ PARTS = (
     exercises,
     front_door,
     mathjax,
+    model_in_page,
 )
 
 
