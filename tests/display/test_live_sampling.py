@@ -24,7 +24,7 @@ def python(logits: torch.Tensor, dials: dict) -> torch.Tensor:
 def javascript(logits: torch.Tensor, dials: list[dict]) -> list[torch.Tensor]:
     cases = [{"logits": logits.tolist(), "dials": each} for each in dials]
     return [
-        torch.tensor(found)
+        torch.tensor(found, dtype=torch.float32)
         for found in in_node("sampling", "Array.from(m.nextTokenProbs(x.logits, x.dials))", *cases)
     ]
 

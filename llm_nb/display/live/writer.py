@@ -42,7 +42,7 @@ def writer_data(
         raise ValueError(
             f"the prompt has {len(ids)} tokens, and the model reads {model.context}: shorten it"
         )
-    small = rounded(model.cpu())
+    small = rounded(model).cpu()
     with torch.no_grad():
         top = small(torch.tensor([ids]))[0, -1].softmax(-1).topk(SHOWN)
     names = [tokenizer.decode([i]).translate(_SIGNS) for i in top.indices.tolist()]
