@@ -74,7 +74,9 @@ def test_precision_asks_for_native_bf16(monkeypatch):
     assert find_precision(torch.device("cpu")) == "fp32"
 
 
-@pytest.mark.parametrize(("value", "stored"), [(None, False), ("", False), ("0", False), ("1", True)])
+@pytest.mark.parametrize(
+    ("value", "stored"), [(None, False), ("", False), ("0", False), ("1", True)]
+)
 def test_outputs_are_stored_where_the_variable_says_so(monkeypatch, value, stored):
     monkeypatch.delenv("LLM_NB_STORED", raising=False)
     if value is not None:

@@ -31,12 +31,16 @@ def javascript(logits: torch.Tensor, dials: list[dict]) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
 def test_the_same_tokens_stay(scale: float) -> None:
-    """Same tokens, same probabilities; no share falls so near a threshold that rounding decides."""
+    """Same tokens, same probabilities. What differs weighs less than a sum in float32 resolves: at
+    top-p 1, Python leaves out the last ones where its running sum has reached 1 by rounding."""
     torch.manual_seed(int(scale))
     logits = scale * torch.randn(200)
     for dials, found in zip(DIALS, javascript(logits, DIALS), strict=True):
         wanted = python(logits, dials)
-        assert torch.equal(found > 0, wanted > 0), dials
+        differ = (found > 0) != (wanted > 0)
+        assert float(found.maximum(wanted)[differ].sum()) < 1e-6, dials
+        if dials["topP"] != 1:
+            assert not differ[found.maximum(wanted) > 1e-30].any(), dials
         assert_close(found, wanted, atol=1e-6, rtol=1e-4)
         assert found.sum() == pytest.approx(1)
 
@@ -44,7 +48,11 @@ def test_the_same_tokens_stay(scale: float) -> None:
 def test_with_ties_as_many_stay_with_the_same_shares() -> None:
     """Which of equal tokens stay torch leaves open; how many, and with what, is fixed."""
     logits = torch.tensor([2.0, 1.0, 1.0, 2.0, 1.0, 0.0, 0.0, 2.0])
-    dials = [{"temperature": 1, "topK": k, "topP": p} for k in (1, 2, 4, 5, None) for p in (None, 0.2, 0.6, 0.9)]
+    dials = [
+        {"temperature": 1, "topK": k, "topP": p}
+        for k in (1, 2, 4, 5, None)
+        for p in (None, 0.2, 0.6, 0.9)
+    ]
     for each, found in zip(dials, javascript(logits, dials), strict=True):
         assert_close(found.sort().values, python(logits, each).sort().values, atol=1e-6, rtol=0)
     [found] = javascript(logits, [{"temperature": 1, "topK": 2}])

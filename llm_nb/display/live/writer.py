@@ -94,5 +94,6 @@ def writer(
         data,
         title="Live figure: a GPT-2 that writes",
         picture=figures.bars(labels, values, xlabel="probability", monospace=True),
-        alt=f"The ten most probable tokens after “{prompt}”: {labels[0]} leads with {values[0]:.2f}.",
+        alt=f"The ten most probable tokens after “{' '.join(prompt.split())}”: "
+        f"{labels[0]} leads with {values[0]:.2f}.",
     )
