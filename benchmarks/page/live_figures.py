@@ -1,6 +1,6 @@
 """How long a live figure takes to answer its reader, against a frame of 1/60 second.
 
-``python benchmarks/live_figures.py`` opens every stored live figure of the notebooks in headless
+``python benchmarks/page/live_figures.py`` opens every stored live figure of the notebooks in headless
 Chromium at its first state, moves its first slider (or else types into its first field) 60 times,
 and prints the milliseconds of script and layout that one move takes. A frame has 16.7 ms.
 Not a comparison with a peer, hence not a part of ``run.py``: run it on a quiet machine.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # The work of a move is the event's listeners, then what they asked for before the next picture,
 # then the layout of it, which reading the height forces.
 MOVE = """async () => {
