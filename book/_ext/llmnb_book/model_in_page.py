@@ -10,13 +10,11 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from .mathjax import WEB
-
 FOLDER = "models"
 
 
-def write(app: Sphinx) -> None:
-    if app.builder.format != "html":
+def write(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None or app.builder.format != "html":
         return
     from llm_nb.models.gpt2 import GPT2
     from llm_nb.models.pretrained import from_pretrained
@@ -24,11 +22,11 @@ def write(app: Sphinx) -> None:
     from llm_nb.shipped import SHIPPED
     from llm_nb.text.bpe import ByteLevelBPE
 
-    target = Path(app.srcdir) / WEB / FOLDER / f"{SHIPPED.name}.js"
+    target = Path(app.outdir, FOLDER, f"{SHIPPED.name}.js")
     target.parent.mkdir(parents=True, exist_ok=True)
     tokenizer = ByteLevelBPE.load(SHIPPED / "tokenizer.json")
     write_web_script(from_pretrained(GPT2, SHIPPED), tokenizer, target)
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("builder-inited", write)
+    app.connect("build-finished", write)

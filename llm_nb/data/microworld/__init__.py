@@ -4,6 +4,7 @@ from llm_nb.data.microworld.stories import (
     Story,
     every_story,
     log2_prob,
+    next_words,
     parse,
     sample,
     stories,
@@ -11,4 +12,14 @@ from llm_nb.data.microworld.stories import (
 )
 from llm_nb.data.microworld.telling import Grammar
 
-__all__ = ["Grammar", "Story", "every_story", "log2_prob", "parse", "sample", "stories", "story"]
+__all__ = [
+    "Grammar",
+    "Story",
+    "every_story",
+    "log2_prob",
+    "next_words",
+    "parse",
+    "sample",
+    "stories",
+    "story",
+]

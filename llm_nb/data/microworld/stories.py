@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -131,6 +131,52 @@ def parse(text: str, language: str = "en", grammar: Grammar = GRAMMAR) -> Story:
 def log2_prob(text: str, language: str = "en", grammar: Grammar = GRAMMAR) -> float:
     """log2 of the probability that the language gives the text; errors as ``parse``."""
     return parse(text, language, grammar).log2_prob
+
+
+def next_words(
+    words: Sequence[str], language: str = "en", grammar: Grammar = GRAMMAR
+) -> dict[str, float]:
+    """The probability that the language gives each word that can come after ``words``.
+
+    Args:
+        words: how a story begins, as ``Story.words`` gives them; none: the first word.
+
+    Returns:
+        word → probability, adding up to 1; nothing where the story has ended.
+
+    Raises:
+        ValueError: no story begins so; it names the first word that cannot stand there.
+    """
+    forms = w.FORMS[language]
+    narrator = Narrator(grammar)
+    telling = narrator.tell()
+    choice: Choice | None = next(telling)
+    while True:
+        said = [form for symbol in narrator.said if (form := forms[symbol])]
+        for at, (form, word) in enumerate(zip(said, words, strict=False)):
+            if form != word:
+                raise ValueError(f"not a story: word {at} is {word!r}, where only {form} can stand")
+        if len(said) > len(words):
+            return {said[len(words)]: 1.0}
+        left = words[len(said) :]
+        if choice is None:
+            if left:
+                raise ValueError(f"the story has ended before word {len(said)}, {left[0]!r}")
+            return {}
+        options, weights = choice
+        shares = [1] * len(options) if weights is None else weights
+        found = {forms[symbol]: share for symbol, share in zip(options, shares, strict=True)}
+        if not left:
+            return {word: share / sum(shares) for word, share in found.items()}
+        if left[0] not in found:
+            raise ValueError(
+                f"not a story: word {len(said)} is {left[0]!r}, where only {', '.join(found)} "
+                "can stand"
+            )
+        try:
+            choice = telling.send(options[list(found).index(left[0])])
+        except StopIteration:
+            choice = None
 
 
 def entropy_bits(told: Story, grammar: Grammar = GRAMMAR) -> float:

@@ -4,7 +4,8 @@
 
 import { tokenizer } from "./bpe.js";
 import { readModel, reading } from "./gpt2.js";
-import { bars, button, calm, choice, controls, el, fixed, oncePerFrame, shade, slider, summary, textField } from "./kit.js";
+import { shade } from "./heatmap.js";
+import { bars, button, calm, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
 import { generator } from "./numbers.js";
 import { largest, nextTokenProbs, sample } from "./sampling.js";
 
