@@ -193,6 +193,6 @@ def test_readme_links_lead_somewhere() -> None:
 
 def test_the_map_has_every_chapter() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| \d\d .*\]\((notebooks/\w+\.ipynb)\)", readme, re.M)
+    listed = re.findall(r"^\| .*\]\((notebooks/\w+\.ipynb)\)", readme, re.M)
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert listed == [path.relative_to(ROOT).as_posix() for path in chapters]
+    assert sorted(listed) == [path.relative_to(ROOT).as_posix() for path in chapters]

@@ -53,6 +53,9 @@ def test_what_cannot_be_bundled_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / "odd.js").write_text(source)
         with pytest.raises(ValueError, match=r"odd\.js: cannot bundle"):
             frame.bundle("odd")
+    (tmp_path / "odd.js").write_text("export function odd() {}\n")
+    with pytest.raises(ValueError, match="rename one"):
+        frame.bundle("odd")
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> tuple[dict[str, str], dict]:

@@ -18,6 +18,7 @@ from . import (
     formulas,
     front_door,
     mends,
+    model_in_page,
     not_found,
     page_head,
 )
@@ -34,6 +35,7 @@ PARTS = (
     formulas,
     front_door,
     mends,
+    model_in_page,
     not_found,
     page_head,
 )

@@ -2,7 +2,8 @@
 // with the vectors and one layer's projections of a trained GPT-2; words that it does not know get
 // a vector made from their letters.
 
-import { bars, choice, controls, el, fixed, heat, oncePerFrame, slider, summary, textField } from "./kit.js";
+import { heat } from "./heatmap.js";
+import { bars, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
 import { dot, entropy, generator, layerNorm, matmul, normal, softmax, unpack } from "./numbers.js";
 
 export const MASKS = {

@@ -34,7 +34,8 @@ def bundle(*names: str) -> str:
     """The modules ``names`` and all that they import as one script: a constant for each module.
 
     Raises:
-        ValueError: a module imports or exports in a form that this cannot follow.
+        ValueError: a module imports or exports in a form that this cannot follow, or exports its
+            own name.
     """
     order: dict[str, str] = {}
 
@@ -45,6 +46,8 @@ def bundle(*names: str) -> str:
         for _, other in _IMPORT.findall(source):
             add(other)
         exports = _EXPORT.findall(source)
+        if name in exports:
+            raise ValueError(f"{name}.js exports {name!r}, which names the module: rename one")
         inside = _EXPORT.sub("", _IMPORT.sub(r"const { \1 } = \2;\n", source))
         if left := re.search(r"^(?:import|export)\b.*|</script", inside, re.MULTILINE):
             raise ValueError(

@@ -1,6 +1,7 @@
 // A large matrix as a picture, a pixel a cell, with ticks, and lines through the chosen cell.
 
-import { el, fixed, set, shade, svg } from "./kit.js";
+import { shade } from "./heatmap.js";
+import { el, fixed, set, svg } from "./kit.js";
 
 const COLOURS = Array.from({ length: 256 }, (_, i) => shade(i / 255).fill.match(/\d+/g).map(Number));
 const share = (at, count) => `${((100 * (at + 0.5)) / count).toFixed(2)}%`;
