@@ -37,7 +37,11 @@ PICTURES = """() => ({
   flat: [...document.querySelectorAll("article mjx-container > svg")]
     .filter((s) => !s.closest("details") && !(s.getBoundingClientRect().width > 1)).length,
   blank: [...document.querySelectorAll("article mjx-container use")]
-    .filter((u) => !document.getElementById(u.getAttribute("xlink:href").slice(1))).length,
+    .filter((u) => {
+      const glyph = document.getElementById(u.getAttribute("xlink:href").slice(1));
+      return !(glyph instanceof SVGPathElement) || (glyph.getAttribute("d") &&
+        !u.closest("details, .sd-tab-content") && !(u.getBoundingClientRect().width > 0));
+    }).length,
   ink: getComputedStyle(document.querySelector("main h1")).color,
   paper: getComputedStyle(document.body).backgroundColor,
 })"""

@@ -20,7 +20,7 @@ STYLES = {"fas": "fas", "fa-solid": "fas", "far": "far", "fa-regular": "far"}
 STYLES |= {"fab": "fab", "fa-brands": "fab"}
 ENTRY = r'(?<![\w-])"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"\w+","([^"]+)"\]'
 SVG = (
-    '<svg class="svg-inline--fa {classes}" aria-hidden="true" focusable="false"{rest}'
+    '<svg class="svg-inline--fa {classes}" height="1em" aria-hidden="true" focusable="false"{rest}'
     ' viewBox="0 0 {width} {height}"><path fill="currentColor" d="{path}"/></svg>'
 )
 

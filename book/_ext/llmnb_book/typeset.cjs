@@ -44,7 +44,8 @@ function typeset(MathJax, pages) {
         result.errors.push(`${page}: ${tex.trim()}: ${error.message}`);
       }
     }
-    result.pages[page] = { formulas: set, glyphs: adaptor.outerHTML(cache.getCache()) };
+    const glyphs = adaptor.outerHTML(cache.getCache()); // <defs>, which only an <svg> may hold
+    result.pages[page] = { formulas: set, glyphs: `<svg class="glyphs" aria-hidden="true">${glyphs}</svg>` };
   }
   result.style = adaptor.textContent(MathJax.svgStylesheet());
   return result;

@@ -13,3 +13,20 @@
     document.documentElement.dataset.theme = theme;
   });
 })();
+
+// A formula wider than a phone scrolls; then it can be scrolled from the keyboard too. (The theme
+// sees to code and tables in the same way.)
+(() => {
+  const update = () => {
+    for (const box of document.querySelectorAll("div.math, mjx-container[display]")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  let waiting = 0;
+  addEventListener("load", update);
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(update, 200);
+  });
+})();
