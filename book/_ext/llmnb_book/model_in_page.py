@@ -22,11 +22,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     from llm_nb.shipped import SHIPPED
     from llm_nb.text.bpe import ByteLevelBPE
 
-<<<<<<< HEAD
     target = Path(app.outdir) / FOLDER / f"{SHIPPED.name}.js"
-=======
-    target = Path(app.outdir, FOLDER, f"{SHIPPED.name}.js")
->>>>>>> work-w
     target.parent.mkdir(parents=True, exist_ok=True)
     tokenizer = ByteLevelBPE.load(SHIPPED / "tokenizer.json")
     write_web_script(from_pretrained(GPT2, SHIPPED), tokenizer, target)
