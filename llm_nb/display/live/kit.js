@@ -199,7 +199,7 @@ export function plot({ title, xlabel, ylabel, width = 560, height = 300 }) {
     svg("text", { transform: `translate(14 ${middle[1]}) rotate(-90)`, "text-anchor": "middle" }, ylabel),
   );
   const made = { node, inside, box };
-  made.frame = ({ x, y, xticks = ticks(...x), yticks = ticks(...y) }) => {
+  made.frame = ({ x, y, xticks = ticks(...x), yticks = ticks(...y), yname = number }) => {
     made.x = (v) => box.left + ((v - x[0]) / (x[1] - x[0])) * (box.right - box.left);
     made.y = (v) => box.bottom - ((v - y[0]) / (y[1] - y[0])) * (box.bottom - box.top);
     scales.replaceChildren(
@@ -210,7 +210,7 @@ export function plot({ title, xlabel, ylabel, width = 560, height = 300 }) {
       ]),
       ...yticks.flatMap((v) => [
         svg("path", { class: "grid", d: `M${box.left} ${made.y(v)}H${box.right}` }),
-        svg("text", { x: box.left - 6, y: made.y(v) + 4, "text-anchor": "end" }, number(v)),
+        svg("text", { x: box.left - 6, y: made.y(v) + 4, "text-anchor": "end" }, yname(v)),
       ]),
     );
   };
