@@ -27,15 +27,16 @@ def step_exercise(order: str) -> Exercise:
         x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor
     ) -> tuple[Tensor, Tensor]:
         W, U, b = (torch.cat([parts(m, dim=0)[g] for g in "ifgo"]) for m in (W, U, b))
-        return package_step(x, h, c, Weights(W, U, b, torch.zeros_like(b)))
+        h, c = package_step(x, h, c, Weights(W, U, b, torch.zeros_like(b)))
+        return h, c
 
     def walk(
         x: Tensor, h: Tensor, c: Tensor, W: Tensor, U: Tensor, b: Tensor, **how: str | bool
     ) -> tuple[Tensor, Tensor]:
         """The solution, with one thing after the other done differently."""
-        z = x @ W.T + b if how.get("blind") else x @ W.T + h @ U.T + b
-        z = parts(z, str(how.get("order", order)))
-        i, f, o = (z[g].sigmoid() for g in "ifo")
+        all_four = x @ W.T + b if how.get("blind") else x @ W.T + h @ U.T + b
+        z = parts(all_four, str(how.get("order", order)))
+        i, f, o = (z[gate].sigmoid() for gate in "ifo")
         g = z["g"].sigmoid() if how.get("sigmoid") else z["g"] if how.get("bare") else z["g"].tanh()
         if how.get("coupled"):
             i = 1 - f

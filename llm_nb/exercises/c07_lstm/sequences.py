@@ -125,7 +125,7 @@ def last_states_exercise(n_marks: int) -> Exercise:
         return torch.stack([row[: n - k].mean(0) for row, n in rows])
 
     marks = "the mark" if k == 1 else f"the {k} marks"
-    wrong = (
+    wrong: tuple[WrongAnswer, ...] = (
         WrongAnswer(
             "last column",
             "forward you read the last column: for shorter rows that is padding",
