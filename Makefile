@@ -23,7 +23,7 @@ ifneq ($(shell $(PY) -c "" 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
 FRESH := afresh
 endif
 
-.PHONY: help env book serve test lab notebooks lint format bench lock clean afresh
+.PHONY: help env book serve test lab notebooks lint format bench links lock clean afresh
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ format: $(STAMP) ## let ruff format code and notebooks
 
 bench: $(STAMP) ## this package and its peers, side by side, into benchmarks/RESULTS.md
 	$(PY) benchmarks/run.py
+
+links: $(HTML)/.built ## list where the book leads (book/links.py --check: ask each address)
+	@$(PY) book/links.py
 
 lock: $(STAMP) ## write the versions that .venv holds into constraints.txt
 	@$(PY) -m pip freeze --disable-pip-version-check --exclude-editable >.venv/freeze

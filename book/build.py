@@ -63,14 +63,22 @@ def build(language: str, edition: str = "reader", variant: int | None = None) ->
     return folder / "index.html"
 
 
+def check_links() -> None:
+    """Ask every address outside the book; leave with a status that is not 0 if one is broken."""
+    configure()
+    folder, doctrees = BUILD / "linkcheck", BUILD / "doctrees-linkcheck"
+    run("-m", "sphinx", "-b", "linkcheck", "-q", "-d", str(doctrees), ".", str(folder))
+
+
 def update_catalogues(languages: list[str]) -> None:
     configure()
     shutil.rmtree(BUILD / "gettext", ignore_errors=True)
     doctrees = BUILD / "doctrees-gettext"
     shutil.rmtree(doctrees, ignore_errors=True)
     run("-m", "sphinx", *STRICT, "-b", "gettext", "-d", str(doctrees), ".", str(BUILD / "gettext"))
-    # The package's page is made of docstrings; it stays in English and out of the catalogues.
+    # The package's pages are made of docstrings; they stay in English and out of the catalogues.
     (BUILD / "gettext" / "book" / "api.pot").unlink()
+    shutil.rmtree(BUILD / "gettext" / "book" / "api")
     flags = [flag for language in languages for flag in ("-l", language)]
     run("-m", "sphinx_intl", "--config", "conf.py", "update", "-p", str(BUILD / "gettext"), *flags)
 

@@ -20,25 +20,32 @@ def shipped_record() -> dict[str, Any]:
 
 MICROWORLD = Path(__file__).parent / "weights" / "microworld"
 MICROWORLD_MODELS = ("rnn", "lstm", "gpt2", "gpt2-long")  # of `llm-nb microworld`
+MICROWORLD_BERT = "bert"  # of the same command; it guesses hidden words, the others the next word
 
 
 def microworld_records(name: str) -> list[dict[str, Any]]:
     """The records of all runs of a model of words, ``"ngram"`` or one of ``MICROWORLD_MODELS``, a
-    seed each: bits a word as training went on, on the test stories."""
+    seed each: bits a word as training went on, on the test stories. Those of ``"neighbours"`` and
+    ``"bert"`` are of hidden words."""
     return json.loads((MICROWORLD / f"{name}.json").read_text("utf-8"))
 
 
 def microworld_model(name: str) -> nn.Module:
-    """The weights of seed 0 of one of ``MICROWORLD_MODELS``, in evaluation mode."""
+    """The weights of seed 0 of one of ``MICROWORLD_MODELS``, or of ``"bert"``, a
+    ``BertForMaskedLM``; in evaluation mode."""
     from safetensors.torch import load_file
 
+    from llm_nb.models.bert_heads import BertForMaskedLM
     from llm_nb.models.gpt2 import GPT2
     from llm_nb.models.pretrained import from_pretrained
     from llm_nb.models.recurrent_lm import RecurrentLM, RecurrentLMConfig
 
-    if name not in MICROWORLD_MODELS:
-        raise ValueError(f"no weights of {name!r}: use {', '.join(MICROWORLD_MODELS)}")
+    known = (*MICROWORLD_MODELS, MICROWORLD_BERT)
+    if name not in known:
+        raise ValueError(f"no weights of {name!r}: use {', '.join(known)}")
     folder = MICROWORLD / name
+    if name == MICROWORLD_BERT:
+        return from_pretrained(BertForMaskedLM, folder)
     if name.startswith("gpt2"):
         return from_pretrained(GPT2, folder)
     config = json.loads((folder / "config.json").read_text("utf-8"))

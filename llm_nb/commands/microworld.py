@@ -15,7 +15,8 @@ Train a language model on stories of the microworld, fresh ones in every batch, 
 stories that were held out, beside the entropy of the language, which no model can go under.
 Writes record.json and the weights, in 16 bits.
 
-rnn, lstm and gpt2 are sized for a minute of two cores; gpt2-long for an hour of one.
+rnn, lstm and gpt2 are sized for a minute of two cores; bert for some minutes of one; gpt2-long for
+an hour of one. bert, and neighbours, which counts, guess hidden words from both sides.
 """
 
 EPILOG = """\
@@ -30,14 +31,26 @@ examples:
 
 # Rates and warm-up were chosen by bits a word on the validation stories, from some tries for each.
 # The deeper gpt2-long learns faster with these (at step 3,000, against twice the rate).
+# bert reads short stories for its first 1,500 steps: see ``MaskedStories``.
 MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"steps": 3000, "lr": 5e-3, "warmup": 400, "d": 128, "layers": 1},
     "lstm": {"steps": 3000, "lr": 1e-2, "warmup": 400, "d": 128, "layers": 1},
     "gpt2": {"steps": 3000, "lr": 3e-3, "warmup": 400, "d": 64, "layers": 2, "heads": 4},
+    "bert": {
+        "steps": 5000,
+        "lr": 3e-3,
+        "warmup": 400,
+        "d": 64,
+        "layers": 2,
+        "heads": 4,
+        "short": 1500,
+    },
     "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
 BATCH = 16
-NGRAM_STORIES = 3000 * BATCH  # as many as the others read
+COUNTED_STORIES = 3000 * BATCH  # as many as the others read
+COUNTS = ("ngram", "neighbours")  # these do not train
+MASKED = ("bert", "neighbours")  # these guess hidden words, the others the next word
 PARTS = ("validation", "test")
 
 
@@ -51,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("model", choices=("ngram", *MODELS), help="what to train")
+    add("model", choices=(*COUNTS, *MODELS), help="what to train")
     add("--out", type=Path, required=True, help="the folder to write")
     add("--steps", type=int, help="how many; the schedule ends with them")
     add("--lr", type=float, help="the peak of the learning rate")
@@ -67,8 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, judge, write."""
     import torch
 
-    from llm_nb.data.microworld.batches import held_out, word_vocabulary
-    from llm_nb.metrics.stories import StoryJudge
+    from llm_nb.data.microworld.batches import held_out
     from llm_nb.runtime import keep_freed_memory
 
     if args.out.exists() and any(args.out.iterdir()):
@@ -76,17 +88,16 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     keep_freed_memory()
-    vocabulary = word_vocabulary(args.language)
-    told = held_out(500, part=PARTS.index(args.part))
-    judge = StoryJudge(told, vocabulary, args.language)
-    train = _count if args.model == "ngram" else _train
-    record = train(args, judge)
+    judge = judge_of(args.model, held_out(500, part=PARTS.index(args.part)), args.language)
+    work = {"ngram": _count, "neighbours": _count_neighbours}.get(args.model, _train)
+    record = work(args, judge)
     record |= {
         "model": args.model,
         "seed": args.seed,
         "part": args.part,
         "language": args.language,
         "floor": judge.floor,
+        **({"best_accuracy": judge.best_accuracy} if args.model in MASKED else {}),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
@@ -96,10 +107,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def judge_of(name: str, told: Any, language: str = "en") -> Any:
+    """What judges a model of that name on some stories; it has the model's vocabulary."""
+    from llm_nb.data.microworld.batches import word_vocabulary
+    from llm_nb.data.microworld.masking import masked_vocabulary
+    from llm_nb.metrics.masked import MaskJudge
+    from llm_nb.metrics.stories import StoryJudge
+
+    if name in MASKED:
+        return MaskJudge(told, masked_vocabulary(language), language)
+    return StoryJudge(told, word_vocabulary(language), language)
+
+
 def build(name: str, vocab_size: int, d: int) -> Any:
     """A new model of that name, with weights drawn from torch's generator."""
     import torch
 
+    from llm_nb.models.bert import BertConfig
+    from llm_nb.models.bert_heads import BertForMaskedLM
     from llm_nb.models.gpt2 import GPT2, GPT2Config
     from llm_nb.models.positions import sinusoids
     from llm_nb.models.recurrent_lm import RecurrentLM, RecurrentLMConfig
@@ -107,6 +132,18 @@ def build(name: str, vocab_size: int, d: int) -> Any:
     settings = MODELS[name]
     if name in ("rnn", "lstm"):
         return RecurrentLM(RecurrentLMConfig(vocab_size, name, d, d, settings["layers"], 0.0))  # type: ignore[arg-type]
+    if name == "bert":
+        bert = BertForMaskedLM(
+            BertConfig(
+                vocab_size, 256, d_model=d, n_layers=settings["layers"], n_heads=settings["heads"],
+                d_ff=4 * d, dropout=0.0, attention_dropout=0.0,
+            )
+        )  # fmt: skip
+        with torch.no_grad():
+            for matrix in (p for p in bert.parameters() if p.ndim == 2):
+                matrix.mul_(5)  # N(0, 0.1): 0.02 is for widths of 768
+            bert.encoder.position.weight.copy_(0.1 * sinusoids(256, d))  # as below
+        return bert
     config = GPT2Config(
         vocab_size, context=256, d_model=d, n_layers=settings["layers"],
         n_heads=settings["heads"], dropout=0.0, init_std=0.1,
@@ -126,13 +163,17 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     from llm_nb.commands.model_folder import write_model_folder
     from llm_nb.data.feeds import Feed
     from llm_nb.data.microworld.batches import StoryBatches
+    from llm_nb.data.microworld.masking import SHORTER, MaskedStories
+    from llm_nb.metrics.masked import reading
     from llm_nb.training import TrainConfig, Trainer
 
     settings = MODELS[args.model]
     steps, lr = args.steps or settings["steps"], args.lr or settings["lr"]
     torch.manual_seed(args.seed)
     model = build(args.model, len(judge.vocabulary), args.width or settings["d"])
-    source = StoryBatches(judge.vocabulary, BATCH, args.seed, args.language)
+    given = (judge.vocabulary, BATCH, args.seed, args.language)
+    short = settings.get("short", 0) * steps // settings["steps"]
+    source = MaskedStories(*given, short=short) if args.model in MASKED else StoryBatches(*given)
     config = TrainConfig(
         steps, lr, warmup=min(settings["warmup"], steps // 4), weight_decay=0.01,
         betas=(0.9, 0.98), final=0.05, eval_every=max(1, steps // 12),
@@ -145,7 +186,8 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
 
     history = Trainer(model, Feed(source), config, evaluate).fit()
     write_model_folder(model.eval(), args.out, torch.float16)
-    return {
+    more = judge.scores(reading(model)) if args.model in MASKED else {}
+    return more | {
         "bits_per_word": history.val[-1][2],
         "curve": [
             (step, seconds, value)
@@ -155,7 +197,7 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
         "seconds": history.seconds,
         "steps": steps,
         "lr": lr,
-        "stories": steps * BATCH,
+        "stories": (steps + (SHORTER - 1) * short) * BATCH,
         "words": history.tokens,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
@@ -178,6 +220,26 @@ class _Clock:
         self._since = time.process_time()
 
 
+def _count_neighbours(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
+    from itertools import islice
+
+    from llm_nb.data.microworld.masking import row_of
+    from llm_nb.data.microworld.stories import stories
+    from llm_nb.metrics.masked import counting, usual
+    from llm_nb.models.neighbours import Neighbours
+
+    told = (s.words(args.language) for s in islice(stories(args.seed), COUNTED_STORIES))
+    rows = [row_of(words, judge.vocabulary) for words in told]
+    started = time.process_time()
+    model = Neighbours(len(judge.vocabulary)).fit(rows)
+    return judge.scores(counting(model)) | {
+        "core_seconds": time.process_time() - started,
+        "stories": COUNTED_STORIES,
+        "words": sum(len(row) - 2 for row in rows),
+        "most_frequent": judge.scores(usual(model)),
+    }
+
+
 def _count(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     from itertools import islice
 
@@ -186,7 +248,7 @@ def _count(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     from llm_nb.models.ngram import KneserNey
 
     begin, stream = judge.vocabulary.special_tokens[BEGIN], []
-    for told in islice(stories(args.seed), NGRAM_STORIES):
+    for told in islice(stories(args.seed), COUNTED_STORIES):
         stream += [begin, *judge.vocabulary.encode(told.words(args.language))]
     by_order, seconds = {}, {}
     size = len(judge.vocabulary)
@@ -202,6 +264,6 @@ def _count(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
         "order": best,
         "orders": by_order,
         "core_seconds": seconds[best],
-        "stories": NGRAM_STORIES,
-        "words": len(stream) - NGRAM_STORIES,
+        "stories": COUNTED_STORIES,
+        "words": len(stream) - COUNTED_STORIES,
     }

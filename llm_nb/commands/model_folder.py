@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from llm_nb.commands.settings import ModelConfig
+from llm_nb.models.bert_heads import BertForMaskedLM
 from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.models.pretrained import save_pretrained
 from llm_nb.models.recurrent_lm import RecurrentLM
@@ -48,8 +49,9 @@ def plain(config: ModelConfig, tensors: dict[str, Tensor], tokenizer: ByteLevelB
 
 
 def write_model_folder(model: Any, folder: Path, dtype: torch.dtype) -> None:
-    """config.json and model.safetensors: a GPT-2 as Hugging Face has it, others as they are here."""
-    if isinstance(model, GPT2):
+    """config.json and model.safetensors: a GPT-2 or a BERT as Hugging Face has it, others as they
+    are here."""
+    if isinstance(model, GPT2 | BertForMaskedLM):
         save_pretrained(model, folder, dtype)
         return
     weights = {name: t.to(dtype).contiguous() for name, t in model.state_dict().items()}

@@ -38,13 +38,21 @@ def against_time(runs: Mapping[str, Sequence[Record]]) -> tuple[Figure, str]:
     with house_style():
         figure, axes = plt.subplots(figsize=(7, 4.2))
         for i, (name, records) in enumerate(runs.items()):
-            style = {"color": PALETTE[i % len(PALETTE)], "marker": _MARKERS[i % len(_MARKERS)]}
+            colour, marker = PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)]
             curves = np.array([_points(record) for record in records], dtype=float)
             x, y = curves.mean(0).T  # (points,) each
-            axes.plot(x, y, label=name, markersize=5, linestyle=_DASHES[i % 4], **style)
+            axes.plot(
+                x,
+                y,
+                label=name,
+                color=colour,
+                marker=marker,
+                markersize=5,
+                linestyle=_DASHES[i % 4],
+            )
             if len(x) > 1:
                 low, high = curves[..., 1].min(0), curves[..., 1].max(0)
-                axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
+                axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
             ends.append(f"{name} {y[-1]:.2f} after {_seconds(x[-1])}")
         axes.axhline(floor, color="#333333", linewidth=1.2)
         axes.annotate(

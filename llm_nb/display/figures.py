@@ -121,6 +121,8 @@ def attention_heads(
     maps = np.asarray(weights)
     rows = -(-len(maps) // columns)
     side = 0.9 + 0.19 * len(tokens)
+    # Two dollar signs in a token are not mathematics.
+    words = {"family": "monospace", "fontsize": 8, "parse_math": False}
     with house_style():
         figure, grid = plt.subplots(
             rows,
@@ -134,8 +136,8 @@ def attention_heads(
         for axes, matrix, title in zip(grid.flat, maps, titles, strict=False):
             image = axes.imshow(matrix, cmap=SEQUENTIAL, vmin=0, vmax=1)
             axes.set_title(title, fontsize=10)
-            axes.set_xticks(range(len(tokens)), tokens, rotation=90, family="monospace", fontsize=8)
-            axes.set_yticks(range(len(tokens)), tokens, family="monospace", fontsize=8)
+            axes.set_xticks(range(len(tokens)), tokens, rotation=90, **words)
+            axes.set_yticks(range(len(tokens)), tokens, **words)
             axes.grid(False)
             axes.set_xlabel("looks at (key)")
             axes.set_ylabel("who looks (query)")

@@ -2,9 +2,9 @@
 
 ``KneserNey`` is counting done well (Kneser & Ney 1995; the interpolated form and its discount
 follow Chen & Goodman 1999, section 2.7). ``AbsoluteDiscount`` (Ney, Essen & Kneser 1994) differs
-from it in one thing, what the shorter contexts count; ``AddK``, which adds to every
-count, is the oldest and the weakest. An n-gram of ids is packed into one 64-bit integer, so that counting is sorting and
-looking up is binary search, in NumPy, for millions of symbols in seconds.
+from it in one thing, what the shorter contexts count; ``AddK``, which adds to every count, is the
+oldest and the weakest. An n-gram of ids is packed into one 64-bit integer, so that counting is
+sorting and looking up is binary search, in NumPy, for millions of symbols in seconds.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class _Level:
         return np.where(self.grams[at] == keys, self.counts[at], 0.0), totals, kinds
 
 
-class _Counting:
-    """What the three models share: packing, counting, scoring and drawing."""
+class NGram:
+    """What the three models below share: packing, scoring and drawing; not a model by itself."""
 
     def __init__(self, order: int, vocab_size: int) -> None:
         bits = max(1, (vocab_size - 1).bit_length())
@@ -136,7 +136,7 @@ class _Counting:
         return stream.astype(np.uint64)
 
 
-class KneserNey(_Counting):
+class KneserNey(NGram):
     """An n-gram language model over ids ``0 … vocab_size - 1``.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
@@ -172,7 +172,7 @@ class KneserNey(_Counting):
         return self
 
 
-class AbsoluteDiscount(_Counting):
+class AbsoluteDiscount(NGram):
     """The same recursion over plain counts.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
@@ -195,7 +195,7 @@ class AbsoluteDiscount(_Counting):
         return self
 
 
-class AddK(_Counting):
+class AddK(NGram):
     """P(w | h) = (c(hw) + k) / (c(h·) + k V), h being the order-1 symbols before w.
 
     No shorter context helps: after a history that was never seen every symbol is equally likely.

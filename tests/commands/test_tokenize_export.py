@@ -16,6 +16,7 @@ from llm_nb.data.batches import token_stream
 from llm_nb.data.corpora import load_corpus
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.pretrained import from_pretrained
+from llm_nb.models.web import web_model
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
 
@@ -120,3 +121,28 @@ def test_a_damaged_folder_of_tokens_is_named(name, tokens, tmp_path):
     (folder / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=str(folder)):
         read_tokens(folder)
+
+
+def test_export_for_a_page(trained, tmp_path, capsys):
+    """From a run and from a folder in the Hugging Face format: the same weights and tokens."""
+    out = tmp_path / "page.js"
+    for folder in (trained, tmp_path / "plain"):
+        if folder != trained:
+            assert main(["export", str(trained), "--out", str(folder)]) == 0
+        assert main(["export", str(folder), "--out", str(out), "--web"]) == 0
+        assert "MB of weights in" in capsys.readouterr().out
+        data = json.loads(out.read_text().removeprefix("globalThis.llmNbModel=").rstrip(";\n"))
+        tokenizer = ByteLevelBPE.load(trained / "tokenizer.json")
+        assert data == web_model(from_pretrained(GPT2, trained), tokenizer, "page")
+
+
+def test_what_export_for_a_page_refuses(trained, tmp_path, capsys):
+    for words, message in (
+        (["--out", str(tmp_path / "x"), "--web"], "choose an --out that ends in .js"),
+        (["--out", str(tmp_path / "x.js"), "--web", "--dtype", "fp16"], "leave out --dtype"),
+    ):
+        assert main(["export", str(trained), *words]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "x.js"), "--web"]) == 2
+    assert "has no run.toml" in capsys.readouterr().err
+    assert not list(tmp_path.glob("x*"))

@@ -1,6 +1,7 @@
 """Figures carry their alt text; failures are shown, not raised."""
 
 import base64
+import io
 
 import matplotlib
 
@@ -8,6 +9,7 @@ matplotlib.use("Agg")
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from llm_nb.display import attempt, diagrams, figures, show
 from llm_nb.display.style import PALETTE
@@ -82,3 +84,20 @@ def test_attempt_prints_one_line(capsys):
     assert lines[0] == "ZeroDivisionError: division by zero"
     assert lines[1].startswith("ValueError: invalid literal")
     assert lines[2:] == ["no error"]
+
+
+def test_a_picture_loses_no_line_to_its_palette(monkeypatch):
+    """White stays white and the bars keep their colour exactly; the file is a fraction of it."""
+    shown = []
+    monkeypatch.setattr(
+        "llm_nb.display.style.display", lambda data, metadata, raw: shown.append(data)
+    )
+    rng = np.random.default_rng(0)
+    show(figures.attention_heads(rng.random((1, 24, 24)), ["w"] * 24, ["h"]), "Random weights.")
+    show(figures.bars(["a"], [0.5], xlabel="p"), "One bar.")
+    heat, bar = (Image.open(io.BytesIO(base64.b64decode(data["image/png"]))) for data in shown)
+    assert heat.mode == bar.mode == "P"
+    colours = {colour for _, colour in bar.convert("RGB").getcolors(1 << 16)}
+    wanted = tuple(int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5))
+    assert {(255, 255, 255), wanted} <= colours
+    assert heat.convert("RGB").getpixel((1, 1)) == (255, 255, 255)

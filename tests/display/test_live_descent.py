@@ -108,7 +108,8 @@ def test_the_first_state_has_the_best_learning_rates() -> None:
       Array.from({ length: 81 }, (_, k) => 10 ** (-4 + k / 20)))))"""
     [found] = in_node("optimisers", best, list(OPTIMISERS))
     valley = SURFACES["valley"]
-    assert STEPS == 60 and descent_data()["surface"] == "valley"
+    assert STEPS == 60
+    assert descent_data()["surface"] == "valley"
     assert found == pytest.approx(valley.rates)
     ends = {}
     for name, rate in zip(OPTIMISERS, valley.rates, strict=True):
@@ -116,6 +117,20 @@ def test_the_first_state_has_the_best_learning_rates() -> None:
         ends[name] = (turns(points), float(losses[-1]))
     assert ends["sgd"][0] > STEPS / 2 > 10 * max(ends["momentum"][0], ends["adam"][0])
     assert ends["sgd"][1] > 50 * max(ends["momentum"][1], ends["adam"][1])
+
+
+def test_what_the_hints_say() -> None:
+    """SGD waits at the saddle while Adam leaves; only momentum gets past the first hollow."""
+    after: dict[tuple[str, str, int], float] = {}
+    for surface in ("saddle", "bumpy"):
+        size = SURFACES[surface]
+        for name, rate in zip(OPTIMISERS, size.rates, strict=True):
+            _, losses = torch_path(name, size, size.start, 10**rate, STEPS)
+            after |= {(surface, name, t): float(losses[t]) - size.lowest for t in (25, STEPS)}
+    assert after["saddle", "adam", 25] < 0.05 < 0.2 < after["saddle", "sgd", 25]
+    assert after["bumpy", "momentum", STEPS] < 0.01
+    assert after["bumpy", "sgd", STEPS] == pytest.approx(after["bumpy", "adam", STEPS], abs=0.01)
+    assert after["bumpy", "sgd", STEPS] > 0.5
 
 
 def test_the_outlines_enclose_what_is_lower() -> None:

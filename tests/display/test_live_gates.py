@@ -108,7 +108,9 @@ def test_the_figures_own_numbers() -> None:
         w = layer(**case["weights"])
         for name, value in w._asdict().items():
             assert_close(doubles(done["layer"][name]), value)
-        assert done["xs"][0] == [1] and len(done["xs"]) == 12 and done["own"] == [-1.5]
+        assert done["xs"][0] == [1]
+        assert len(done["xs"]) == 12
+        assert done["own"] == [-1.5]
         [states] = in_node(
             "recurrent", "m.run(x.cell, x.w, x.xs)",
             {"cell": case["cell"], "w": done["layer"], "xs": done["xs"]},
@@ -121,5 +123,17 @@ def test_the_figures_own_numbers() -> None:
         if case["cell"] == "lstm":
             [kept] = in_node("gates", "m.kept(x, 'f')", states)
             forget = doubles([s["f"][0] for s in states[1:]])
-            assert_close(doubles(kept), torch.cat([forget.flip(0).cumprod(0).flip(0), doubles([1])]))
+            assert_close(
+                doubles(kept), torch.cat([forget.flip(0).cumprod(0).flip(0), doubles([1])])
+            )
             assert [line[0] for line in lines][4:] == ["new c = f c + i g", "new h = o tanh(new c)"]
+
+
+def test_the_inputs() -> None:
+    assert in_node("gates", "m.inputsOf(...x)", ["pulse", 3], ["alternating", 4, {2: 0.5}]) == [
+        [[1], [0], [0]],
+        [[1], [0.5], [1], [-1]],
+    ]
+    [noise] = in_node("gates", "m.inputsOf('noise', 60)", None)
+    assert noise[0] == [1]
+    assert 0.2 < doubles(noise[1:]).std() < 0.4

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., str]
@@ -24,6 +25,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("installs"):
                 item.add_marker(pytest.mark.skip(reason="installs packages: set CI=1 to run"))
+
+
+@pytest.fixture(scope="session")
+def colab() -> dict[str, str]:
+    """Colab's preinstalled packages: version by name."""
+    if not os.environ.get("LLM_NB_DATA"):
+        pytest.skip("needs colab/pip-freeze.txt: set LLM_NB_DATA to the folder of real data")
+    freeze = Path(os.environ["LLM_NB_DATA"], "colab", "pip-freeze.txt").read_text(encoding="utf-8")
+    pins = (line.split("==") for line in freeze.splitlines() if "==" in line)
+    return {canonicalize_name(name): version.strip() for name, version in pins}
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import tomllib
@@ -18,16 +17,6 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE, HUB = PROJECT["dependencies"], PROJECT["optional-dependencies"]["hub"]
-
-
-@pytest.fixture(scope="session")
-def colab() -> dict[str, str]:
-    """Colab's preinstalled packages: version by name."""
-    if not os.environ.get("LLM_NB_DATA"):
-        pytest.skip("needs colab/pip-freeze.txt: set LLM_NB_DATA to the folder of real data")
-    freeze = Path(os.environ["LLM_NB_DATA"], "colab", "pip-freeze.txt").read_text(encoding="utf-8")
-    pins = (line.split("==") for line in freeze.splitlines() if "==" in line)
-    return {canonicalize_name(name): version.strip() for name, version in pins}
 
 
 def excluded(requirements: list[str], preinstalled: dict[str, str]) -> list[str]:

@@ -1,8 +1,7 @@
-"""The book's Sphinx extension on small inputs: alt text, citations, buttons, map, MathJax."""
+"""The book's Sphinx extension on small inputs: alt text, citations, buttons, map."""
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-from llmnb_book import address, api_modules, chapter_map, map_drawing, mathjax  # noqa: E402
+from llmnb_book import address, api_modules, chapter_map, map_drawing  # noqa: E402
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CONF = """
@@ -125,28 +124,16 @@ def test_api_lists_every_public_module(tmp_path: Path) -> None:
 
 def test_api_page_is_expanded(book: Path) -> None:
     page = (book / "book" / "api.html").read_text(encoding="utf-8")
-    assert api_modules.MARKER not in page
+    assert "% api-modules" not in page
     assert 'id="llm_nb.runtime.start"' in page
+    assert 'id="llm_nb.models' not in page
+    models = (book / "book" / "api" / "models.html").read_text(encoding="utf-8")
+    assert 'id="llm_nb.models.gpt2.GPT2"' in models
+    assert 'id="llm_nb.runtime' not in models
 
 
-def test_mathjax_is_fetched_once_and_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(folder: Path) -> Path:
-        raise AssertionError("fetched again")
-
-    def forged(folder: Path) -> Path:
-        archive = folder / "mathjax.tgz"
-        archive.write_bytes(b"something else")
-        return archive
-
-    target = tmp_path / "web" / "mathjax"
-    module = importlib.import_module("llmnb_book.mathjax")
-    monkeypatch.setattr(module, "pack", forged)
-    with pytest.raises(mathjax.ExtensionError, match="checksum"):
-        mathjax.ensure(target)
-    assert not target.exists()
-    target.mkdir()
-    (target / "VERSION").write_text(mathjax.VERSION)
-    monkeypatch.setattr(module, "pack", forbidden)
-    mathjax.ensure(target)
+def test_every_module_is_on_one_api_page() -> None:
+    """A package without a page of its own is on the first one, so none is lost."""
+    pages = ["", *(f"llm_nb.{path.stem}" for path in (ROOT / api_modules.PAGES).glob("*.md"))]
+    listed = [name for page in pages for name in api_modules.modules_of(page, ROOT)]
+    assert sorted(listed) == sorted(api_modules.public_modules(ROOT / "llm_nb"))

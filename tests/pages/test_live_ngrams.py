@@ -2,75 +2,63 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import pytest
+from playwright.sync_api import expect
 
-from llm_nb.display.live.frame import document
-from llm_nb.display.live.ngrams import ngrams_data
+from llm_nb.display import live
 from llm_nb.models.ngram import AddK, KneserNey
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import FrameLocator
 
 TRAIN = "she sells sea shells on the sea shore, and the shells she sells are sea shells. " * 30
+HELD_OUT = "she sees the sea. " * 20
 TEXT = "she sells shells"
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
-    opened, errors = browser.new_page(viewport={"width": 390, "height": 800}), []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    data = ngrams_data(TRAIN, "she sees the sea. " * 20, TEXT, {"gzip": 2.5, "xz": 3.5})
-    opened.set_content(document("ngrams", data, "Live figure"), wait_until="load")
-    yield opened, errors
-    opened.close()
+def figure_of() -> None:
+    live.ngrams(TRAIN, HELD_OUT, TEXT, {"gzip": 2.5, "xz": 3.5})
 
 
-def summary(page: Page, *parts: str) -> str:
-    """What the figure says, once it says ``parts``."""
-    said = page.locator(".summary")
+def says(figure: FrameLocator, *parts: str) -> None:
+    """Waits until the summary holds ``parts``."""
     for part in parts:
-        said.filter(has_text=part).wait_for(timeout=5000)
-    return said.inner_text()
+        expect(figure.get_by_role("status")).to_contain_text(part)
 
 
-def bits(page: Page) -> float:
-    return float(re.search(r"pays ([\d.]+) bits", page.locator(".summary").inner_text())[1])  # type: ignore[index]
+def bits(model: AddK | KneserNey, text: str) -> str:
+    return f"pays {-model.log2_probs(list(text.encode())).sum():.1f} bits"
 
 
-def test_the_reader_types_and_chooses(page: tuple[Page, list[str]]) -> None:
-    opened, errors = page
+def test_the_reader_types_and_chooses(open_live) -> None:
+    _, figure = open_live(figure_of, width=390)
     model = KneserNey(4, 256).fit(list(TRAIN.encode()))
-    summary(opened, "The 4-gram model", "16 bytes")
-    assert bits(opened) == pytest.approx(-model.log2_probs(list(TEXT.encode())).sum(), abs=0.06)
-    assert opened.locator(".strip .cell").count() == len(TEXT)
+    says(figure, "The 4-gram model", bits(model, TEXT), "16 bytes")
+    cells = figure.locator(".strip .cell")
+    assert cells.count() == len(TEXT)
 
-    box = opened.get_by_label("Your text")
-    box.fill("she sells 海")
-    summary(opened, "13 bytes", "“海”")
-    assert opened.locator(".strip .cell").count() == 11
+    figure.get_by_label("Your text").fill("she sells 海")
+    says(figure, bits(model, "she sells 海"), "13 bytes", "“海”")
+    assert cells.count() == 11
 
-    order, k = opened.get_by_role("slider").nth(0), opened.get_by_role("slider").nth(1)
+    order, k = (figure.get_by_role("slider").nth(i) for i in range(2))
     assert k.is_disabled()  # until it is asked for
     order.fill("0")
-    summary(opened, "An even guess", "104.0 bits", "8.00 bits per byte")
+    says(figure, "An even guess", "104.0 bits", "8.00 bits per byte")
     order.press("ArrowRight")  # the keyboard reaches it
-    summary(opened, "The 1-gram model")
+    says(figure, "The 1-gram model")
 
     order.fill("3")
-    opened.get_by_label("Smoothing").select_option("add")
+    figure.get_by_label("Smoothing").select_option("add")
     k.fill("-3")
-    summary(opened, "The 3-gram model")
-    opened.wait_for_timeout(300)
-    added = AddK(3, 256, k=0.001).fit(list(TRAIN.encode()))
-    assert bits(opened) == pytest.approx(
-        -added.log2_probs(list("she sells 海".encode())).sum(), abs=0.06
-    )
-    assert errors == []
+    says(figure, "The 3-gram model")
+    says(figure, bits(AddK(3, 256, k=0.001).fit(list(TRAIN.encode())), "she sells 海"))
+    rates = figure.get_by_label("Bits per byte").locator(".number")
+    model = AddK(3, 256, k=0.001).fit(list(TRAIN.encode()))
+    paid = -model.log2_probs(list(HELD_OUT.encode())).mean()
+    expect(rates.nth(1)).to_have_text(f"{paid:.2f}")
+    expect(rates.nth(2)).to_have_text("2.50")
 
 
 def likeliest_after(text: str) -> str:
@@ -78,16 +66,17 @@ def likeliest_after(text: str) -> str:
     return chr(int(model.next_probs(list(text.encode())).argmax()))
 
 
-def test_what_may_come_at_the_cursor(page: tuple[Page, list[str]]) -> None:
-    opened, errors = page
-    box = opened.get_by_label("Your text")
+def test_what_may_come_at_the_cursor(open_live) -> None:
+    page, figure = open_live(figure_of, theme="dark", width=390)
+    box = figure.get_by_label("Your text")
+    first = figure.get_by_label("Probability of the next character").locator(".label").first
+    assert likeliest_after("she se") != likeliest_after("sh")
     box.fill("she se")
-    first = opened.get_by_label("Probability of the next character").locator("li").first
-    first.filter(has_text=likeliest_after("she se")).wait_for(timeout=5000)
+    expect(first).to_have_text(likeliest_after("she se"))
     box.press("Home")
     box.press("ArrowRight")
-    first.filter(has_text=likeliest_after("s")).wait_for(timeout=5000)
+    box.press("ArrowRight")
+    expect(first).to_have_text(likeliest_after("sh"))
     box.fill("")
-    summary(opened, "Type a text")
-    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert errors == []
+    says(figure, "Type a text")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

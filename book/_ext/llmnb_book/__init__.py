@@ -12,10 +12,15 @@ from . import (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
+    model_in_page,
+    not_found,
+    page_head,
 )
 
 PARTS = (
@@ -24,10 +29,15 @@ PARTS = (
     anchors,
     api_modules,
     captions,
+    card,
     chapter_map,
     exercises,
+    formulas,
     front_door,
-    mathjax,
+    mends,
+    model_in_page,
+    not_found,
+    page_head,
 )
 
 

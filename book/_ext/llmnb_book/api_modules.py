@@ -1,17 +1,21 @@
-"""The API page lists every public module of ``llm_nb``, found on disk.
+"""The API pages list every public module of ``llm_nb``, found on disk.
 
-The line ``% api-modules`` (a MyST comment) in ``book/api.md`` becomes one section a module, so
-a new module appears by itself. What a module only passes on is described where it is defined.
+The line ``% api-modules llm_nb.text`` (a MyST comment) in ``book/api/text.md`` becomes one
+section for each module of that package, so a new module appears by itself. ``% api-modules``
+alone, in ``book/api.md``, stands for all modules that have no such page. What a module only
+passes on is described where it is defined.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-MARKER = "% api-modules"
+MARKER = re.compile(r"^% api-modules *(\S*)$", re.MULTILINE)
+PAGES = Path("book", "api")
 SECTION = """## `{name}`
 
 ```{{eval-rst}}
@@ -38,11 +42,21 @@ def public_modules(package: Path) -> Iterator[str]:
             yield ".".join(parts)
 
 
+def modules_of(prefix: str, root: Path) -> list[str]:
+    """The modules of one package, or (no prefix) those of packages without a page of their own."""
+    names = list(public_modules(root / "llm_nb"))
+    if prefix:
+        return [name for name in names if f"{name}.".startswith(f"{prefix}.")]
+    own = {path.stem for path in (root / PAGES).glob("*.md")}
+    return [name for name in names if name.split(".")[1:2] == [] or name.split(".")[1] not in own]
+
+
 def expand(app: Sphinx, docname: str, source: list[str]) -> None:
-    if MARKER in source[0]:
-        modules = public_modules(Path(app.srcdir) / "llm_nb")
-        sections = "\n".join(SECTION.format(name=name) for name in modules)
-        source[0] = source[0].replace(MARKER, sections)
+    def sections(match: re.Match[str]) -> str:
+        modules = modules_of(match[1], Path(app.srcdir))
+        return "\n".join(SECTION.format(name=name) for name in modules)
+
+    source[0] = MARKER.sub(sections, source[0])
 
 
 def setup(app: Sphinx) -> None:

@@ -62,10 +62,14 @@ class StoryBatches:
         self.fingerprint = hashlib.blake2b(repr(settings).encode(), digest_size=12).hexdigest()
 
     def __getitem__(self, n: int) -> Batch:
+        return story_batch(self.told(n), self.vocabulary, self.language)
+
+    def told(self, n: int) -> list[Story]:
+        """The stories of batch n."""
         window, which = divmod(n, WINDOW)
         if self._window[0] != window:
             self._window = window, self._sorted(window)
-        return story_batch(self._window[1][which], self.vocabulary, self.language)
+        return self._window[1][which]
 
     def _sorted(self, window: int) -> list[list[Story]]:
         size = self.batch_size

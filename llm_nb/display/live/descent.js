@@ -35,7 +35,7 @@ function turned(points) {
   return count === 0 ? "never turning back" : `turning back ${count} ${count === 1 ? "time" : "times"}`;
 }
 
-const PERCENT = (digits) => (x) => fixed(x, digits);
+const digits = (count) => (x) => fixed(x, count);
 
 export function mount(root, data) {
   let surface = data.surface;
@@ -51,13 +51,13 @@ export function mount(root, data) {
     changed();
   });
   const steps = slider("Steps", { min: 1, max: 200, step: 1, value: data.steps }, changed);
-  const x = slider("Start x", { min: 0, max: 1, step: 0.01, value: 0, show: PERCENT(2) }, changed);
-  const y = slider("Start y", { min: 0, max: 1, step: 0.01, value: 0, show: PERCENT(2) }, changed);
-  const momentum = slider("Momentum β", { min: 0, max: 0.99, step: 0.01, value: 0.9, show: PERCENT(2) }, changed);
-  const beta1 = slider("Adam’s β₁", { min: 0, max: 0.99, step: 0.01, value: 0.9, show: PERCENT(2) }, changed);
-  const beta2 = slider("Adam’s β₂", { min: 0.9, max: 0.999, step: 0.001, value: 0.999, show: PERCENT(3) }, changed);
-  const decay = slider("AdamW’s decay λ", { min: 0, max: 1, step: 0.01, value: 0.1, show: PERCENT(2) }, changed);
-  const level = slider("Mini-batch noise σ", { min: 0, max: 5, step: 0.1, value: 0, show: PERCENT(1) }, changed);
+  const x = slider("Start x", { min: 0, max: 1, step: 0.01, value: 0, show: digits(2) }, changed);
+  const y = slider("Start y", { min: 0, max: 1, step: 0.01, value: 0, show: digits(2) }, changed);
+  const momentum = slider("Momentum β", { min: 0, max: 0.99, step: 0.01, value: 0.9, show: digits(2) }, changed);
+  const beta1 = slider("Adam’s β₁", { min: 0, max: 0.99, step: 0.01, value: 0.9, show: digits(2) }, changed);
+  const beta2 = slider("Adam’s β₂", { min: 0.9, max: 0.999, step: 0.001, value: 0.999, show: digits(3) }, changed);
+  const decay = slider("AdamW’s decay λ", { min: 0, max: 1, step: 0.01, value: 0.1, show: digits(2) }, changed);
+  const level = slider("Mini-batch noise σ", { min: 0, max: 5, step: 0.1, value: 0, show: digits(1) }, changed);
   const seed = slider("Draw of the noise", { min: 1, max: 20, step: 1, value: 1 }, changed);
   const rows = OPTIMISERS.map((o) => {
     const on = toggle(o.label, data.shown.includes(o.name), changed);

@@ -22,6 +22,7 @@ class Surface:
     """A loss of two parameters, and the part of it that the map shows.
 
     Args:
+        title: as the reader chooses it.
         loss: of a tensor (2,), x and y.
         x, y: what the map shows; one unit is as long on both axes.
         start: where every optimiser begins.
@@ -45,38 +46,64 @@ class Surface:
 
 SURFACES = {
     "valley": Surface(
-        "narrow valley", lambda p: (p[0] ** 2 + 75 * p[1] ** 2) / 2,
-        (-5.0, 1.6), (-2.17, 2.17), (-4.5, 1.2), 0.0, ((0.0, 0.0),), 2.0,
-        (-1.6, -2.35, -0.7, -0.05),  # of those that the sliders have the best after STEPS steps
-        "The valley is 75 times as steep across as along it. Each optimiser has its best learning "
-        "rate for 60 steps; SGD’s must stay below 2/75 = 0.027, or it overshoots the floor by more "
-        "each time: give it the next one, 0.028. Momentum averages the zigzag out; Adam gives each "
-        "parameter a step size of its own.",
+        title="narrow valley",
+        loss=lambda p: (p[0] ** 2 + 75 * p[1] ** 2) / 2,
+        x=(-5.0, 1.6),
+        y=(-2.17, 2.17),
+        start=(-4.5, 1.2),
+        lowest=0.0,
+        minima=((0.0, 0.0),),
+        spread=2.0,
+        rates=(-1.6, -2.35, -0.7, -0.05),  # of the sliders' rates the best after STEPS steps
+        hint="The valley is 75 times as steep across as along it. Each optimiser has its best "
+        "learning rate for 60 steps; SGD’s must stay below 2/75 = 0.027, or it overshoots the "
+        "floor by more each time: give it the next one, 0.028. Momentum averages the zigzag out; "
+        "Adam gives each parameter a step size of its own.",
     ),
     "rosenbrock": Surface(
-        "curved valley (Rosenbrock)", lambda p: (1 - p[0]) ** 2 + 10 * (p[1] - p[0] ** 2) ** 2,
-        (-2.2, 2.2), (-0.5, 2.39), (-1.4, 2.1), 0.0, ((1.0, 1.0),), 3.0,
-        (-1.9, -2.0, -1.0, -1.0),
-        "Down to the floor is quick, along it to the cross is slow. Give them 200 steps; then look "
-        "for SGD’s largest learning rate that does not leave the map.",
+        title="curved valley (Rosenbrock)",
+        loss=lambda p: (1 - p[0]) ** 2 + 10 * (p[1] - p[0] ** 2) ** 2,
+        x=(-2.2, 2.2),
+        y=(-0.5, 2.39),
+        start=(-1.4, 2.1),
+        lowest=0.0,
+        minima=((1.0, 1.0),),
+        spread=3.0,
+        rates=(-1.9, -2.0, -1.0, -1.0),
+        hint="Down to the floor is quick, along it to the cross is slow. Give them 200 steps; then "
+        "look for SGD’s largest learning rate that does not leave the map.",
     ),
     "saddle": Surface(
-        "saddle", lambda p: (p[0] ** 2 - p[1] ** 2) / 2 + p[1] ** 4 / 4,
-        (-2.6, 2.6), (-1.71, 1.71), (-2.0, 0.01), -0.25, ((0.0, 1.0), (0.0, -1.0)), 1.5,
-        (-1.0, -1.0, -1.0, -1.0),
-        "In the middle the gradient is almost 0 and SGD’s loss has a plateau; Adam divides by the "
-        "gradients’ recent size and leaves early. Set Start y to 0: none ever leaves. Then add noise.",
+        title="saddle",
+        loss=lambda p: (p[0] ** 2 - p[1] ** 2) / 2 + p[1] ** 4 / 4,
+        x=(-2.6, 2.6),
+        y=(-1.71, 1.71),
+        start=(-2.0, 0.01),
+        lowest=-0.25,
+        minima=((0.0, 1.0), (0.0, -1.0)),
+        spread=1.5,
+        rates=(-1.0, -1.0, -1.0, -1.0),
+        hint="In the middle the gradient is almost 0 and SGD’s loss has a plateau; Adam divides by "
+        "the gradients’ recent size and leaves early. Set Start y to 0: none ever leaves. Then add "
+        "noise.",
     ),
     "bumpy": Surface(
-        "many hollows",
-        lambda p: (p[0] ** 2 + p[1] ** 2) / 10
-        + 0.3 * (1 - torch.cos(3 * p[0]) * torch.cos(3 * p[1])),
-        (-3.2, 3.2), (-2.1, 2.1), (-2.6, 1.7), 0.0, ((0.0, 0.0),), 1.2,
-        (-1.0, -1.0, -1.0, -1.0),
-        "With one learning rate for all, SGD and Adam stop in the first hollow; momentum’s velocity "
-        "carries it on to the lowest. Raise the noise, or drag the start: the hollow where each ends depends on both.",
+        title="many hollows",
+        loss=lambda p: (
+            (p[0] ** 2 + p[1] ** 2) / 10 + 0.3 * (1 - torch.cos(3 * p[0]) * torch.cos(3 * p[1]))
+        ),
+        x=(-3.2, 3.2),
+        y=(-2.1, 2.1),
+        start=(-2.6, 1.7),
+        lowest=0.0,
+        minima=((0.0, 0.0),),
+        spread=1.2,
+        rates=(-1.0, -1.0, -1.0, -1.0),
+        hint="With one learning rate for all, SGD and Adam stop in the first hollow; momentum’s "
+        "velocity carries it on to the lowest. Raise the noise, or drag the start: the hollow "
+        "where each ends depends on both.",
     ),
-}  # fmt: skip
+}
 
 NAMES = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}  # what is shown first
 

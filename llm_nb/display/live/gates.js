@@ -23,8 +23,8 @@ export function layerOf({ w, u, b }) {
 
 export const INPUTS = {
   pulse: () => 0,
-  noise: (t, random) => 0.3 * normal(random),
-  alternating: (t) => (t % 2 ? 1 : -1),
+  noise: (k, random) => 0.3 * normal(random),
+  alternating: (k) => (k % 2 ? -1 : 1),
 };
 
 // Inputs (T, 1): a 1 first, then as INPUTS says; what the reader has set in `own` (step → x) stands.
@@ -49,6 +49,7 @@ export function gradients(cell, of, found) {
   return lengths(found[part]).map((size, k) => [part === "x" ? k + 1 : k, size]);
 }
 
+const factor = (x) => (x < 0 ? `(${fixed(x)})` : fixed(x));
 const signed = (x) => `${x < 0 ? "−" : "+"} ${fixed(Math.abs(x))}`;
 
 // The equations of one step, each [in letters, in numbers, what comes out].
@@ -57,17 +58,17 @@ export function equations(cell, { w, u, b }, x, before, now) {
   const gates = GATES[cell].map(([letter, , squash], k) => {
     const value = now[letter][0];
     if (letter === "n") {
-      return ["n = tanh(w x + b + r · u h)", `tanh(${fixed(w[k])}·${fixed(x)} ${signed(b[k])} + ${fixed(now.r[0])}·${fixed(u[k])}·${fixed(h)})`, value];
+      return ["n = tanh(w x + b + r · u h)", `tanh(${fixed(w[k])}·${factor(x)} ${signed(b[k])} + ${fixed(now.r[0])}·${factor(u[k])}·${factor(h)})`, value];
     }
-    return [`${letter} = ${squash}(w x + u h + b)`, `${squash}(${fixed(w[k])}·${fixed(x)} ${signed(u[k])}·${fixed(h)} ${signed(b[k])})`, value];
+    return [`${letter} = ${squash}(w x + u h + b)`, `${squash}(${fixed(w[k])}·${factor(x)} ${signed(u[k])}·${factor(h)} ${signed(b[k])})`, value];
   });
   if (cell === "lstm") {
     const { i, f, g, o, c } = now;
-    gates.push(["new c = f c + i g", `${fixed(f[0])}·${fixed(before.c[0])} + ${fixed(i[0])}·${fixed(g[0])}`, c[0]]);
+    gates.push(["new c = f c + i g", `${fixed(f[0])}·${factor(before.c[0])} + ${fixed(i[0])}·${factor(g[0])}`, c[0]]);
     gates.push(["new h = o tanh(new c)", `${fixed(o[0])}·tanh(${fixed(c[0])})`, now.h[0]]);
   }
   if (cell === "gru") {
-    gates.push(["new h = (1 − z) n + z h", `${fixed(1 - now.z[0])}·${fixed(now.n[0])} + ${fixed(now.z[0])}·${fixed(h)}`, now.h[0]]);
+    gates.push(["new h = (1 − z) n + z h", `${fixed(1 - now.z[0])}·${factor(now.n[0])} + ${fixed(now.z[0])}·${factor(h)}`, now.h[0]]);
   }
   if (cell === "rnn") gates[0][0] = "new h = tanh(w x + u h + b)";
   return gates;
@@ -83,7 +84,7 @@ export function mount(root, data) {
   const length = slider("Steps T", { min: 5, max: 60, step: 1, value: data.steps }, () => { at.limit(1, length.value); draw(); });
   const of = choice("Gradient of the last state with respect to", [["memory", "the memory (LSTM: c, else h)"], ["h", "the state h"], ["x", "the input x"]], "memory", draw);
   const at = slider("Step t", { min: 1, max: data.steps, step: 1, value: 1 }, draw);
-  const input = slider("Input x at step t", { min: -2, max: 2, step: 0.1, value: 1, show: (x) => fixed(x, 1) }, (x) => { own[at.value] = x; draw(); });
+  const input = slider("Input x at step t", { min: -2, max: 2, step: 0.01, value: 1, show: fixed }, (x) => { own[at.value] = x; draw(); });
   const sigmoid = (b) => 1 / (1 + Math.exp(-b));
   const push = { rnn: [], lstm: [], gru: [] };
   for (const [name, sliders] of Object.entries(push)) {
@@ -115,12 +116,16 @@ export function mount(root, data) {
   fading.inside.append(marks[1], product, ...Object.values(curves));
   set(along.node, { onclick: click(along) });
   set(fading.node, { onclick: click(fading) });
-  const stateKey = el("div", {});
-  const gradientKey = el("div", {});
+  const keys = {
+    h: legend([[1, "state h"]]),
+    c: legend([[1, "state h"], [5, "cell c", "8 3"]]),
+    cells: legend([[4, "RNN", "3 3"], [2, "LSTM"], [3, "GRU", "8 3"]]),
+  };
+  const gradientNote = el("p", { class: "hint" });
   const gateTitle = el("p", { class: "gate-title" });
   const openings = bars({ title: "Gates at the chosen step" });
   const worked = el("ul", { class: "equations" });
-  const factor = el("p", { class: "factor" });
+  const back = el("p", { class: "factor" });
   const said = summary();
   const hint = el("p", { class: "hint" });
 
@@ -145,19 +150,19 @@ export function mount(root, data) {
     if (name === "rnn") gateTitle.textContent = `RNN at step ${t}: it has no gates`;
     worked.replaceChildren(...equations(name, cells[name], xs[t - 1][0], before, now).map(([letters, numbers, value]) =>
       el("li", {}, el("span", {}, letters), el("span", { class: "numbers" }, `= ${numbers}`), el("span", { class: "value" }, `= ${fixed(value, 3)}`))));
-    factor.textContent = step(name, found[name], t);
+    back.textContent = step(name, found[name], t);
     hint.textContent = data.hints[name];
     tell(name, found, T);
   }
 
   function drawStates(name, states, xs, T) {
     const values = [...states.flatMap(({ h, c }) => [h[0], c?.[0] ?? 0]), ...xs.map(([x]) => x)];
-    along.frame({ x: [0, T], y: [Math.min(-1, ...values), Math.max(1, ...values)] });
+    along.frame({ x: [0, T], y: [1.05 * Math.min(-1, ...values), 1.05 * Math.max(1, ...values)] });
     const zero = along.y(0).toFixed(1);
     set(stems, { d: xs.map(([x], k) => `M${along.x(k + 1).toFixed(1)} ${zero}V${along.y(x).toFixed(1)}`).join("") });
     set(lines.h, { d: along.path(states.map(({ h }, t) => [t, h[0]])) });
     set(lines.c, { d: name === "lstm" ? along.path(states.map(({ c }, t) => [t, c[0]])) : "" });
-    stateKey.replaceChildren(legend([[1, "state h"], ...(name === "lstm" ? [[5, "cell c", "8 3"]] : [])]), el("span", { class: "hint" }, "Grey stems: the inputs x."));
+    [keys.h.hidden, keys.c.hidden] = [name === "lstm", name !== "lstm"];
     set(marks[0], { d: `M${along.x(at.value)} ${along.box.top}V${along.box.bottom}` });
   }
 
@@ -172,19 +177,19 @@ export function mount(root, data) {
     const gate = of.value === "memory" && KEEPS[name];
     const products = gate ? logs(kept(found[name].states, gate).map((p, t) => [t, p])).filter(([, p]) => p >= range[0]) : [];
     set(product, { d: fading.path(products) });
-    gradientKey.replaceChildren(
-      legend([[4, "RNN", "3 3"], [2, "LSTM"], [3, "GRU", "8 3"]]),
-      el("span", { class: "hint" }, gate ? `Thin grey: the product of the gates ${gate} alone.` : ""),
-    );
+    gradientNote.textContent = gate ? `Thin grey: the product of the gates ${gate} alone.` : "";
     set(marks[1], { d: `M${fading.x(at.value)} ${fading.box.top}V${fading.box.bottom}` });
   }
 
   // What one step back multiplies the gradient by.
   function step(name, { states, derivatives }, t) {
+    if (name === "rnn") {
+      const [u, h] = [cells.rnn.u[0], states[t].h[0]];
+      return `One step back, the gradient is multiplied by u (1 − h²) = ${fixed(u)}·(1 − ${factor(h)}²) = ${fixed(u * (1 - h * h), 3)}.`;
+    }
     const part = derivatives[name === "lstm" ? "c" : "h"];
     const ratio = part[t - 1][0][0] / part[t][0][0];
-    const whole = Number.isFinite(ratio) ? fixed(ratio, 3) : "undefined";
-    if (name === "rnn") return `One step back, the gradient is multiplied by u (1 − h²) = ${fixed(cells.rnn.u[0])} · (1 − ${fixed(states[t].h[0])}²) = ${whole}.`;
+    const whole = Number.isFinite(ratio) ? fixed(ratio, 3) : "what cannot be told, both being 0";
     const gate = KEEPS[name];
     return `One step back, the gradient is multiplied by ${gate} = ${fixed(states[t][gate][0], 3)} on the straight way, and by ${whole} with the ways through the gates and the candidate.`;
   }
@@ -202,10 +207,10 @@ export function mount(root, data) {
     controls(cell, inputs, of, length),
     controls(...push.rnn, ...push.lstm, ...push.gru),
     said.node,
-    el("div", { class: "columns" }, el("div", {}, along.node, stateKey), el("div", {}, fading.node, gradientKey)),
+    el("div", { class: "columns" }, el("div", {}, along.node, keys.h, keys.c, el("p", { class: "hint" }, "Grey stems: the inputs x.")), el("div", {}, fading.node, keys.cells, gradientNote)),
     hint,
     controls(at, input),
-    el("div", { class: "columns" }, el("div", {}, gateTitle, openings.node, factor), worked),
+    el("div", { class: "columns" }, el("div", {}, gateTitle, openings.node, back), worked),
   );
   update();
 }

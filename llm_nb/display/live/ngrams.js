@@ -150,7 +150,7 @@ export function mount(root, data) {
     said.say(say);
     strip.setAttribute("aria-label", length ? `Bits for each character: ${cells.map((c) => `${NAMES[c.character] ?? c.character} ${fixed(c.cost, 1)}`).join(", ")}` : "No text yet");
     const before = bytesOf(text.value.slice(0, cursor));
-    nextTitle.textContent = `After “${text.value.slice(0, cursor).slice(-12)}” (the cursor) may come`;
+    nextTitle.textContent = cursor ? `At the cursor, after “${text.value.slice(0, cursor).slice(-12)}”` : "At the cursor, where the text begins";
     const probs = nextProbs(one, before);
     const best = probs.map((_, b) => b).sort((a, b) => probs[b] - probs[a] || a - b).slice(0, 8);
     next.update(best.map((b) => ({ label: nameOf(b), value: probs[b], text: probs[b] < 0.0005 ? "< 0.001" : fixed(probs[b], 3) })));

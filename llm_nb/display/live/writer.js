@@ -92,16 +92,18 @@ function run(root, data, model, tokens) {
   let counted = 0;
   let seen = -1; // the position whose looks are shown; -1 follows the last one
   let note = "";
+  let stale = false; // whether the text field lags behind the ids
 
   const length = () => session.ids.length;
   const shown = (t) => (t < length() ? tokens.show(session.ids[t]) : "");
 
   const draw = oncePerFrame(update);
-  const text = textField("Your text", data.prompt, () => { ids = [end, ...tokens.encode(text.value)]; halt(""); seen = -1; work(); }, { rows: 4, limit: 4000 });
+  const text = textField("Your text", data.prompt, () => { put([end, ...tokens.encode(text.value)]); halt(""); stale = false; work(); }, { rows: 4, limit: 4000 });
+  const field = text.node.querySelector("textarea");
   const write = button("Write", () => begin(Infinity));
   const one = button("One token", () => begin(1));
   const stop = button("Stop", () => { halt("Stopped."); draw(); });
-  const half = button("Forget the first half", () => { set(forget(ids, context)); });
+  const half = button("Forget the first half", () => { put(forget(ids, context)); work(); });
   write.classList.add("primary");
   const temperature = slider("Temperature", { min: 0, max: 2, step: 0.05, value: 0.8, show: (x) => (x === 0 ? "0: greedy" : fixed(x)) }, draw);
   const topK = slider("Top-k", { min: 0, max: TOP_K.length - 1, step: 1, value: TOP_K.length - 1, show: (i) => String(TOP_K[i] || "all") }, draw);
@@ -114,7 +116,7 @@ function run(root, data, model, tokens) {
   const layer = choice("Layer", numbered(L, "layer"), String(data.look[0]), draw);
   const head = choice("Head", numbered(H, "head"), String(data.look[1]), draw);
   const who = slider("Who looks", { min: 0, max: 0, step: 1, value: 0, show: (t) => `${t + 1} ${shown(t)}` }, (t) => { seen = t === length() - 1 ? -1 : t; draw(); });
-  const pieces = el("ol", { class: "pieces", "aria-label": "Tokens of the text" });
+  const pieces = el("ol", { class: "pieces", "aria-label": "Tokens of the text", tabindex: 0 });
   const speed = el("p", { class: "hint speed" });
   const next = bars({ title: "Probabilities of the next token" });
   const map = el("canvas", { class: "map", role: "img", onclick: (event) => {
@@ -122,6 +124,10 @@ function run(root, data, model, tokens) {
     seen = t >= length() - 1 ? -1 : t;
     draw();
   } });
+  const image = new ImageData(context, context);
+  const colours = Array.from({ length: 256 }, (_, i) => [...shade(i / 255).fill.match(/\d+/g).map(Number), 255]);
+  const drawn = []; // the ids whose rows are in the image
+  let drawnOf = "";
   const lookTitle = el("p", { class: "row-title" });
   const message = el("p", { class: "message" });
   const said = summary();
@@ -130,11 +136,10 @@ function run(root, data, model, tokens) {
   const probabilities = () => nextTokenProbs(session.logits(), dials());
   const unread = () => length() < Math.min(ids.length, context) || common(session.ids, ids) < length();
 
-  // New ids from elsewhere than the text field: a token written or picked, or a half forgotten.
-  function set(more) {
+  function put(more) {
     ids = more;
-    text.value = tokens.decode(ids.slice(1), writing > 0);
-    work();
+    stale = true;
+    seen = -1;
   }
 
   function halt(why) {
@@ -152,8 +157,7 @@ function run(root, data, model, tokens) {
 
   function append(id) {
     if (id === end) halt(`The model drew ${data.end}: for it, the document ends here.`);
-    else if (ids.length >= context) halt("");
-    else set([...ids, id]);
+    else put([...ids, id]);
   }
 
   function work() {
@@ -164,27 +168,31 @@ function run(root, data, model, tokens) {
   // A few milliseconds of reading and writing, then the picture, then the next frame.
   function slice() {
     const from = performance.now();
+    busy = false;
     session.cut(common(session.ids, ids));
     while (performance.now() - from < SLICE) {
       const before = performance.now();
       if (unread()) session.feed(ids[length()]);
       else if (writing > 0 && ids.length < context) {
         if (pace.value && written > (before - asked) / 1000 * Number(pace.value)) break;
+        [writing, written, counted] = [writing - 1, written + 1, counted + 1];
         append(sample(probabilities(), chance(Number(seed.value), ids.length)));
-        if (writing > 0) [writing, written] = [writing - 1, written + 1];
         if (unread()) session.feed(ids[length()]);
-        counted += 1;
         ms += performance.now() - before;
       } else break;
     }
     if (ids.length >= context) writing = 0;
-    busy = false;
     if (unread() || writing > 0) work();
     if (!calm() || !busy) update();
   }
 
   function update() {
     if (unread()) return; // the frame after the last slice draws
+    if (stale) {
+      stale = false;
+      text.value = tokens.decode(ids.slice(1), writing > 0);
+      field.scrollTop = field.scrollHeight;
+    }
     const T = length();
     const t = seen < 0 || seen >= T ? T - 1 : seen;
     const weights = session.weights(Number(layer.value), Number(head.value), t);
@@ -195,7 +203,7 @@ function run(root, data, model, tokens) {
     who.value = t;
     showPieces(T, t, weights);
     showNext();
-    showMap(T, t);
+    showMap(T);
     lookTitle.textContent = `Layer ${Number(layer.value) + 1}, head ${Number(head.value) + 1}: token ${t + 1}, “${shown(t)}”, takes from`;
     if (counted > 4) speed.textContent = `${Math.round((1000 * counted) / ms)} tokens a second in this browser, ${fixed(ms / counted, 1)} ms each.`;
     message.textContent = full() || note;
@@ -221,10 +229,12 @@ function run(root, data, model, tokens) {
       pieces.append(el("li", { class: "piece", onclick: () => { seen = place === length() - 1 ? -1 : place; draw(); } }));
     }
     [...pieces.children].forEach((piece, s) => {
-      if (piece.textContent !== shown(s)) piece.textContent = shown(s);
+      const label = shown(s);
+      if (piece.textContent !== label) piece.textContent = label;
       piece.classList.toggle("marked", s === t);
       piece.style.setProperty("--weight", s <= t ? fixed(weights[s], 3) : "0");
     });
+    if (seen < 0) pieces.scrollTop = pieces.scrollHeight;
   }
 
   function showNext() {
@@ -236,23 +246,26 @@ function run(root, data, model, tokens) {
     next.update([
       ...top.map(([id, p]) => ({
         label: tokens.show(id), value: p / most, text: fixed(p, 3),
-        pick: id === end || ids.length >= context ? null : () => { halt(""); append(id); },
+        pick: id === end || ids.length >= context ? null : () => { halt(""); append(id); work(); },
       })),
       { label: `${others} others`, value: 0, text: fixed(others ? rest : 0, 3) },
     ]);
   }
 
-  // A pixel for each pair; rows are those that look. Rows under a token are not yet there.
-  function showMap(T, t) {
-    map.width = map.height = T;
-    const brush = map.getContext("2d");
-    for (let i = 0; i < T; i++) {
+  // A pixel for each pair; rows are those that look. Only rows that are new are worked out.
+  function showMap(T) {
+    const now = `${layer.value} ${head.value}`;
+    drawn.length = now === drawnOf ? common(drawn, session.ids) : 0;
+    drawnOf = now;
+    for (let i = drawn.length; i < T; i++) {
+      image.data.fill(0, 4 * i * context, 4 * (i + 1) * context);
       session.weights(Number(layer.value), Number(head.value), i).forEach((w, j) => {
-        brush.fillStyle = shade(w).fill;
-        brush.fillRect(j, i, 1, 1);
+        image.data.set(colours[Math.round(255 * w)], 4 * (i * context + j));
       });
+      drawn.push(session.ids[i]);
     }
-    map.style.setProperty("--row", (t + 0.5) / T);
+    map.width = map.height = T;
+    map.getContext("2d").putImageData(image, 0, 0);
     map.setAttribute("aria-label", `Attention of this head, ${T} by ${T}: a row for each token that looks, a column for each it looks at; bright is much.`);
   }
 
@@ -263,9 +276,12 @@ function run(root, data, model, tokens) {
     speed,
     said.node,
     controls(temperature, topK, topP, seedNode, pace),
+    controls(layer, head, who),
+    lookTitle,
+    pieces,
     el("div", { class: "columns" },
       el("div", {}, el("p", { class: "row-title" }, "Next token: a click puts it there"), next.node),
-      el("div", {}, controls(layer, head, who), lookTitle, pieces, map)),
+      el("div", {}, el("p", { class: "row-title" }, "The whole head: a row for each token that looks"), map)),
   );
   ids = [end, ...tokens.encode(data.prompt)];
   stop.disabled = true;

@@ -42,7 +42,7 @@ def writer_data(
         raise ValueError(
             f"the prompt has {len(ids)} tokens, and the model reads {model.context}: shorten it"
         )
-    small = rounded(model.cpu())
+    small = rounded(model).cpu()
     with torch.no_grad():
         top = small(torch.tensor([ids]))[0, -1].softmax(-1).topk(SHOWN)
     names = [tokenizer.decode([i]).translate(_SIGNS) for i in top.indices.tolist()]
@@ -94,5 +94,6 @@ def writer(
         data,
         title="Live figure: a GPT-2 that writes",
         picture=figures.bars(labels, values, xlabel="probability", monospace=True),
-        alt=f"The ten most probable tokens after “{prompt}”: {labels[0]} leads with {values[0]:.2f}.",
+        alt=f"The ten most probable tokens after “{' '.join(prompt.split())}”: "
+        f"{labels[0]} leads with {values[0]:.2f}.",
     )
