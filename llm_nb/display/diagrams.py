@@ -27,15 +27,15 @@ def gpt2_diagram() -> Figure:
         axes.axis("off")
 
         # Left: the whole model, bottom to top.
-        _box(axes, 0.3, 0.2, 3.2, "token ids  (B, T)", None)
-        _box(axes, 0.3, 1.7, 3.2, "token + position vectors", PALETTE[5])
-        _box(axes, 0.3, 3.7, 3.2, "block 1", PALETTE[0])
-        _box(axes, 0.3, 5.3, 3.2, "block L", PALETTE[0])
-        _box(axes, 0.3, 6.9, 3.2, "layer norm", PALETTE[4])
-        _box(axes, 0.3, 8.1, 3.2, "× token vectorsᵀ", PALETTE[5])
+        box(axes, 0.3, 0.2, 3.2, "token ids  (B, T)", None)
+        box(axes, 0.3, 1.7, 3.2, "token + position vectors", PALETTE[5])
+        box(axes, 0.3, 3.7, 3.2, "block 1", PALETTE[0])
+        box(axes, 0.3, 5.3, 3.2, "block L", PALETTE[0])
+        box(axes, 0.3, 6.9, 3.2, "layer norm", PALETTE[4])
+        box(axes, 0.3, 8.1, 3.2, "× token vectorsᵀ", PALETTE[5])
         axes.text(1.9, 9.75, "logits  (B, T, V)", ha="center", va="center", fontsize=10.5)
         for low, high in ((0.9, 1.7), (2.4, 3.7), (6.0, 6.9), (7.6, 8.1), (8.8, 9.5)):
-            _arrow(axes, (1.9, low), (1.9, high))
+            arrow(axes, (1.9, low), (1.9, high))
         axes.text(2.1, 3.05, "x⁽⁰⁾  (B, T, C)", va="center", fontsize=10)
         axes.plot([1.9, 1.9], [4.4, 5.3], color="#333333", linewidth=1.2, linestyle=":")
 
@@ -47,19 +47,19 @@ def gpt2_diagram() -> Figure:
         )
         axes.text(9.55, 8.2, "one block", ha="right", fontsize=10.5, style="italic")
         stream = 5.5
-        _arrow(axes, (stream, 0.7), (stream, 9.4))
+        arrow(axes, (stream, 0.7), (stream, 9.4))
         axes.text(stream, 9.7, "residual stream", ha="center", fontsize=10)
         for base, names in (
             (1.9, ("layer norm", "causal self-attention")),
             (5.2, ("layer norm", "feed-forward, GELU")),
         ):
-            _box(axes, 6.4, base, 3.1, names[0], PALETTE[4])
-            _box(axes, 6.4, base + 1.1, 3.1, names[1], PALETTE[2])
+            box(axes, 6.4, base, 3.1, names[0], PALETTE[4])
+            box(axes, 6.4, base + 1.1, 3.1, names[1], PALETTE[2])
             low, high = base + 0.35, base + 2.3
-            _arrow(axes, (stream, low), (6.4, low))
-            _arrow(axes, (7.95, base + 0.7), (7.95, base + 1.1))
+            arrow(axes, (stream, low), (6.4, low))
+            arrow(axes, (7.95, base + 0.7), (7.95, base + 1.1))
             axes.plot([7.95, 7.95], [base + 1.8, high], color="#333333", linewidth=1.2)
-            _arrow(axes, (7.95, high), (stream + 0.2, high))
+            arrow(axes, (7.95, high), (stream + 0.2, high))
             axes.plot(stream, high, marker="o", markersize=15, mfc="white", mec="#333333", mew=1.2)
             axes.text(stream, high - 0.02, "+", ha="center", va="center", fontsize=13)
         axes.plot([3.5, 4.6], [4.4, 8.65], color="#8899aa", linewidth=0.8, linestyle="--")
@@ -67,7 +67,8 @@ def gpt2_diagram() -> Figure:
     return figure
 
 
-def _box(axes: Axes, x: float, y: float, width: float, label: str, colour: str | None) -> None:
+def box(axes: Axes, x: float, y: float, width: float, label: str, colour: str | None) -> None:
+    """A box 0.7 high with its label; ``colour`` None leaves it white."""
     face = "white" if colour is None else f"{colour}33"  # a light tint: dark text stays readable
     axes.add_patch(
         FancyBboxPatch(
@@ -83,5 +84,6 @@ def _box(axes: Axes, x: float, y: float, width: float, label: str, colour: str |
     axes.text(x + width / 2, y + 0.33, label, ha="center", va="center", fontsize=10.5)
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """An arrow from ``start`` to ``end``."""
     axes.annotate("", end, start, arrowprops=_ARROW)

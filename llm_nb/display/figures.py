@@ -93,6 +93,21 @@ def dots(
     return figure
 
 
+def surprises(text: str, bits: Sequence[float], *, ylabel: str = "bits") -> Figure:
+    """A bar for each character of a text, as high as what a model pays for it."""
+    if len(bits) != len(text):
+        raise ValueError(f"{len(bits)} numbers for {len(text)} characters: give one for each")
+    with house_style():
+        figure, axes = plt.subplots(figsize=(max(4.0, 0.6 + 0.16 * len(text)), 2.6))
+        axes.bar(range(len(text)), bits, color=PALETTE[1], width=0.8)
+        axes.set_xticks(range(len(text)), text.replace(" ", "␣"), family="monospace")
+        axes.tick_params(axis="x", length=0)
+        axes.grid(False, axis="x")
+        axes.set_xlim(-0.7, len(text) - 0.3)
+        axes.set_ylabel(ylabel)
+    return figure
+
+
 def attention_heads(
     weights: ArrayLike, tokens: Sequence[str], titles: Sequence[str], *, columns: int = 2
 ) -> Figure:

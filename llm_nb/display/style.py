@@ -42,8 +42,10 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def png(figure: Figure, alt: str) -> tuple[bytes, int, int]:
+def png(figure: Figure, alt: str, dpi: int = 160) -> tuple[bytes, int, int]:
     """``figure`` as a PNG with its width and height on the page (pixels); the figure is closed.
+
+    An inch is 100 pixels of the page, whatever the dots drawn in it.
 
     Raises:
         ValueError: ``alt`` is empty: say in a sentence what the figure shows.
@@ -54,16 +56,16 @@ def png(figure: Figure, alt: str) -> tuple[bytes, int, int]:
     figure.savefig(
         buffer,
         format="png",
-        dpi=160,
+        dpi=dpi,
         bbox_inches="tight",
         pad_inches=0.15,
         metadata={"Software": ""},
     )
     plt.close(figure)
-    return _palette(buffer.getvalue())
+    return _palette(buffer.getvalue(), dpi)
 
 
-def _palette(image: bytes) -> tuple[bytes, int, int]:
+def _palette(image: bytes, dpi: int) -> tuple[bytes, int, int]:
     """The same picture in 256 colours of its own, about half as heavy, with its width and height.
 
     Black, white and the lines' colours stay exact: a drawing has few colours but for the edges.
@@ -73,7 +75,7 @@ def _palette(image: bytes) -> tuple[bytes, int, int]:
     few = drawn.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     few.save(buffer, "PNG", optimize=True)
-    width, height = (side * 5 // 8 for side in drawn.size)  # 160 dots an inch, shown as 100
+    width, height = (side * 100 // dpi for side in drawn.size)
     return buffer.getvalue(), width, height
 
 

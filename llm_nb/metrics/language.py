@@ -87,13 +87,22 @@ def perplexity(
     return 2 ** (total_bits(model, windows, device, autocast) / n_targets)
 
 
-def compressed_bits_per_byte(text: str, method: str = "xz") -> float:
-    """Bits per byte of a general compressor, ``"gzip"`` or ``"xz"``: a model of no training."""
+def compressed_bits_per_byte(text: str, method: str = "xz", after: str = "") -> float:
+    """Bits per byte of a general compressor, ``"gzip"`` or ``"xz"``: a model of no training.
+
+    Args:
+        after: a text that it has just read: what counts is by how much ``text`` makes it longer.
+            gzip remembers the last 32 kB of it only.
+    """
+    before = after.encode()
     data = text.encode()
-    if method == "gzip":
-        size = len(gzip.compress(data, 9, mtime=0))
-    elif method == "xz":
-        size = len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
-    else:
-        raise ValueError(f"unknown compressor {method!r}: use 'gzip' or 'xz'")
+    size = _compressed(before + data, method) - (_compressed(before, method) if before else 0)
     return bits_per_byte(8 * size, len(data))
+
+
+def _compressed(data: bytes, method: str) -> int:
+    if method == "gzip":
+        return len(gzip.compress(data, 9, mtime=0))
+    if method == "xz":
+        return len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+    raise ValueError(f"unknown compressor {method!r}: use 'gzip' or 'xz'")

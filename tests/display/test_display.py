@@ -44,6 +44,14 @@ def test_curves_label_axes_and_levels():
     assert axes.texts[0].get_text() == "floor 1.50"
 
 
+def test_surprises_stand_over_their_characters():
+    [axes] = figures.surprises("a b", [1.0, 0.5, 3.0]).axes
+    assert [bar.get_height() for bar in axes.patches] == [1.0, 0.5, 3.0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "␣", "b"]
+    with pytest.raises(ValueError, match="2 numbers for 3 characters"):
+        figures.surprises("a b", [1.0, 2.0])
+
+
 def test_attention_maps_show_what_they_are_given():
     weights = np.tril(np.ones((3, 4, 4))) / np.arange(1, 5)[:, None]
     figure = figures.attention_heads(weights, list("abcd"), ["h1", "h2", "h3"])

@@ -101,6 +101,10 @@ def test_evaluation_leaves_mode_and_random_numbers_alone():
 def test_compressors_and_bad_input():
     assert compressed_bits_per_byte("ab" * 1000, "xz") < 1
     assert compressed_bits_per_byte("ab" * 1000, "gzip") < 1
+    text = "".join(map(chr, np.random.default_rng(0).integers(32, 127, 4000)))
+    for method in ("gzip", "xz"):
+        assert compressed_bits_per_byte(text, method) > 6  # nothing in it repeats
+        assert compressed_bits_per_byte(text, method, after=text) < 0.2  # all of it is known
     with pytest.raises(ValueError, match="unknown compressor 'zip'"):
         compressed_bits_per_byte("a", "zip")
     with pytest.raises(ValueError, match="text is empty"):

@@ -6,6 +6,7 @@ from llm_nb.display.live.descent import descent
 from llm_nb.display.live.gates import gates
 from llm_nb.display.live.masked_word import masked_word
 from llm_nb.display.live.merges import merges
+from llm_nb.display.live.ngrams import ngrams
 from llm_nb.display.live.positions import positions
 from llm_nb.display.live.writer import writer
 
@@ -16,6 +17,7 @@ __all__ = [
     "gates",
     "masked_word",
     "merges",
+    "ngrams",
     "positions",
     "writer",
 ]

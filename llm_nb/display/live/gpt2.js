@@ -3,7 +3,7 @@
 //
 // Plain JavaScript and no runtime, by measurement (benchmarks/in_page.py): onnxruntime-web writes a
 // third faster, but 96 tokens a second are more than anyone reads, its 14 MB come on top of the
-// weights, it cannot be loaded by a page opened from disk, and a graph hides the heads.
+// weights, it fetches them, which a page opened from disk may not, and a graph hides the heads.
 
 // -- kernels, on typed arrays ----------------------------------------------------------------
 
