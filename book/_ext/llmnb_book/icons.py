@@ -19,6 +19,8 @@ ICON = re.compile(r'<(i|span)\b([^>]*)\bclass="([^"]*\bfa-[a-z][^"]*)"([^>]*)>\s
 STYLES = {"fas": "fas", "fa-solid": "fas", "far": "far", "fa-regular": "far"}
 STYLES |= {"fab": "fab", "fa-brands": "fab"}
 ENTRY = r'(?<![\w-])"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"\w+","([^"]+)"\]'
+# ".fa-wifi-3:before,.fa-wifi:before{content:"\\f1eb"}": 86 kB of the theme's stylesheet.
+RULE = re.compile(r'(?:\.fa-[\w-]+:before,?)+\{content:"[^"]*"\}')
 SVG = (
     '<svg class="svg-inline--fa {classes}" height="1em" aria-hidden="true" focusable="false"{rest}'
     ' viewBox="0 0 {width} {height}"><path fill="currentColor" d="{path}"/></svg>'
@@ -68,3 +70,8 @@ def _drawn(match: re.Match[str]) -> str:
 def draw(html: str) -> str:
     """The page with its icons drawn, and without the script that would draw them."""
     return ICON.sub(_drawn, SCRIPT.sub("", html))
+
+
+def without_icons(css: str) -> str:
+    """The theme's stylesheet without its rules for the icons of the font, which no page uses."""
+    return RULE.sub("", css)

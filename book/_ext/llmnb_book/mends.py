@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from .icons import draw
+from .icons import draw, without_icons
 
 SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>'
@@ -22,6 +22,7 @@ SUMMARY = re.compile(
 )
 SIDEBAR = '<div id="pst-primary-sidebar" class='
 SIGNATURE = re.compile(r'<dt class="sig\b.*?</dt>', re.DOTALL)
+STYLES = Path("_static", "styles", "pydata-sphinx-theme.css")
 VIEWPORT = re.compile(r'<meta name="viewport"[^>]*>\s*')
 
 
@@ -86,6 +87,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         mended = mend(html)
         if mended != html:
             path.write_text(mended, encoding="utf-8")
+    styles = Path(app.outdir, STYLES)
+    styles.write_text(without_icons(styles.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
