@@ -185,6 +185,6 @@ def test_the_language_comes_from_the_command_line_alone(house: House) -> None:
 
 
 def test_make_alone_lists_every_target(house: House) -> None:
-    targets = "book serve test lab notebooks lint format bench lock clean help env".split()
+    targets = "book serve test lab notebooks lint format bench links lock clean help env".split()
     listed = [line.split()[1] for line in house.make().stdout.splitlines()]
     assert sorted(listed) == sorted(targets)
