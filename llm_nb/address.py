@@ -70,8 +70,9 @@ def bootstrap_source(url: str) -> str:
     if is_placeholder(url):
         body = (
             "    raise RuntimeError(\n"
-            '        "This copy of the book has no public address to install from: upload its folder "\n'
-            '        "to Colab, run `%pip install` on it, then run this cell again."\n'
+            '        "This copy of the book has no public address to install from: "\n'
+            '        "upload its folder to Colab, run `%pip install` on it, "\n'
+            '        "then run this cell again."\n'
             "    )"
         )
     else:
