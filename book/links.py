@@ -2,7 +2,7 @@
 """List where the built book leads: ``python book/links.py`` (``make links``).
 
 One line for each address outside the book, with the pages on which it stands. ``--check`` asks
-each of them over the network instead, with Sphinx's own linkcheck builder; what it finds is in
+those of the sources over the network, with Sphinx's own linkcheck builder; what it finds is in
 ``_build/linkcheck/output.txt``.
 """
 

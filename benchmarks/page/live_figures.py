@@ -9,17 +9,16 @@ Not a comparison with a peer, hence not a part of ``run.py``: run it on a quiet 
 from __future__ import annotations
 
 import html
-import os
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
 import nbformat
+from chromium import find_chromium
 
 ROOT = Path(__file__).resolve().parents[2]
-# The work of a move is the event's listeners, then what they asked for before the next picture,
-# then the layout of it, which reading the height forces.
+# The work of a move is the event's listeners, then what they asked for before the next picture, with
+# the layout of it, which reading the height at once forces.
 MOVE = """async () => {
   const slider = document.querySelector("input[type=range]:not(:disabled)");
   const input = slider ?? document.querySelector("textarea, input[type=text], select");
@@ -29,6 +28,7 @@ MOVE = """async () => {
   window.requestAnimationFrame = (call) => native((now) => {
     const start = performance.now();
     call(now);
+    document.body.offsetHeight;
     inside += performance.now() - start;
   });
   for (let i = 0; i < 60; i++) {
@@ -40,9 +40,7 @@ MOVE = """async () => {
     input.dispatchEvent(new Event(input.tagName === "SELECT" ? "change" : "input"));
     const heard = performance.now() - start;
     await new Promise((done) => native(() => native(done)));
-    const before = performance.now();
-    document.body.offsetHeight;
-    work.push(heard + inside + performance.now() - before);
+    work.push(heard + inside);
   }
   work.sort((a, b) => a - b);
   return [work[30], work[57], input.labels?.[0]?.textContent ?? input.type];
@@ -65,10 +63,8 @@ def stored() -> dict[str, str]:
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         print(f"{'figure':58} {'median':>7} {'95 %':>7}  ms a move of")
         for title, document in stored().items():
             file = Path(folder, "figure.html")

@@ -1,4 +1,4 @@
-// On paper everything is shown and nothing is dark: folds are opened, the theme is the light one.
+// On paper folds are opened, and the theme is the light one.
 (() => {
   let folded = [];
   let theme = null;
@@ -18,8 +18,10 @@
 // sees to code and tables in the same way.)
 (() => {
   const update = () => {
-    for (const box of document.querySelectorAll("div.math, mjx-container[display]")) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    for (const box of document.querySelectorAll("div.math, span.math, mjx-container[display]")) {
+      // Measured by the drawing: the hidden MathML counts in an inline formula's scrollWidth.
+      const drawn = box.querySelector("svg").getBoundingClientRect().right;
+      if (drawn > box.getBoundingClientRect().right + 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
   };

@@ -1,4 +1,4 @@
-"""The live figures stored in the notebooks are those that the package makes now."""
+"""The live figures stored in the notebooks have the style and script that the package has now."""
 
 from __future__ import annotations
 

@@ -21,6 +21,9 @@ LOOK = """() => {
     noAlt: all("img").filter((i) => !decorative(i) && !(i.alt ?? "").trim()).map(text),
     broken: all("img").filter((i) => i.complete && !i.naturalWidth).map(text),
     plainMath: all(".math").filter((m) => !m.querySelector("mjx-container")).map(text),
+    cutMath: all("span.math").filter((m) => getComputedStyle(m).overflowX === "hidden"
+      && m.querySelector("svg")?.getBoundingClientRect().right > m.getBoundingClientRect().right + 1)
+      .map(text),
     wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     overflowing: all("main *")
       .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
@@ -84,7 +87,7 @@ def test_page(page_name: str, trouble: tuple[Page, list[str]], site: str) -> Non
     assert seen["dark"]["theme"] == "dark"
     for view, look in seen.items():
         assert look["headings"] >= 1, view
-        for fault in ("noAlt", "broken", "plainMath"):
+        for fault in ("noAlt", "broken", "plainMath", "cutMath"):
             assert not look[fault], f"{view}: {fault}: {look[fault]}"
         assert look["wider"] <= 0, f"{view}: {look['overflowing']}"
 

@@ -134,6 +134,7 @@ def test_api_page_is_expanded(book: Path) -> None:
 
 def test_every_module_is_on_one_api_page() -> None:
     """A package without a page of its own is on the first one, so none is lost."""
-    pages = ["", *(f"llm_nb.{path.stem}" for path in (ROOT / api_modules.PAGES).glob("*.md"))]
-    listed = [name for page in pages for name in api_modules.modules_of(page, ROOT)]
+    pages = [ROOT / "book" / "api.md", *(ROOT / api_modules.PAGES).glob("*.md")]
+    marks = [m for page in pages for m in api_modules.MARKER.findall(page.read_text("utf-8"))]
+    listed = [name for mark in marks for name in api_modules.modules_of(mark, ROOT)]
     assert sorted(listed) == sorted(api_modules.public_modules(ROOT / "llm_nb"))

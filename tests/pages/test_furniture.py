@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -60,6 +61,38 @@ def test_an_address_gives_the_card_a_full_one() -> None:
     assert found["og:image:alt"] == card.ALT
     assert found["twitter:card"] == "summary_large_image"
     assert "og:url" not in metas(page_head.tags("A", "Words.", "Site", "", ""))
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_site_with_an_address_states_it(tmp_path: Path, language: str) -> None:
+    """In the book's own language; other languages are published elsewhere and claim none."""
+    settings = {
+        "extensions": ["llmnb_book.page_head", "llmnb_book.card", "llmnb_book.not_found"],
+        "html_theme": "sphinx_book_theme",
+        "html_title": "A site",
+        "html_baseurl": "https://owner.github.io/name/",
+        "language": language,
+        "exercise_edition": "reader",
+    }
+    lines = [f"import sys\nsys.path.insert(0, {str(ROOT / 'book' / '_ext')!r})"]
+    lines += [f"{name} = {value!r}" for name, value in settings.items()]
+    lines.append("def setup(app): app.add_config_value('exercise_edition', 'reader', 'env', [str])")
+    (tmp_path / "conf.py").write_text("\n".join(lines))
+    (tmp_path / "index.rst").write_text("First\n=====\n\n" + "Words that say something. " * 3)
+    command = [sys.executable, "-m", "sphinx", "-q", ".", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    found, home = metas(html), "https://owner.github.io/name/"
+    lost = (tmp_path / "out" / "404.html").read_text(encoding="utf-8")
+    if language == "en":
+        assert found["og:url"] == f"{home}index.html"
+        assert found["og:image"] == f"{home}{card.NAME}"
+        assert f'rel="canonical" href="{home}index.html"' in html
+        assert 'href="/name/index.html"' in lost
+    else:
+        assert {"og:url", "og:image"}.isdisjoint(found)
+        assert "owner.github.io" not in html + lost
 
 
 def test_a_description_is_cut_after_a_word() -> None:
@@ -162,9 +195,14 @@ def test_a_lost_reader_finds_the_way_from_any_depth(browser: Browser, host: str)
 
 
 PAPER = """() => ({
-  around: [...document.querySelectorAll(".bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer")]
+  around: [...document.querySelectorAll(
+    ".bd-sidebar-primary, .bd-sidebar-secondary, .prev-next-footer, #jb-print-docs-body")]
     .filter((e) => e.checkVisibility()).length,
   closed: document.querySelectorAll("main details:not([open])").length,
+  tabs: [...document.querySelectorAll(".sd-tab-content")].filter((e) => !e.checkVisibility()).length,
+  wide: [...document.querySelectorAll("div.math svg")]
+    .filter((e) => e.getBoundingClientRect().right > document.querySelector("article")
+      .getBoundingClientRect().right + 1).length,
   theme: document.documentElement.dataset.theme,
   alive: [...document.querySelectorAll(".llm-live iframe")].filter((e) => e.checkVisibility()).length,
   pictures: [...document.querySelectorAll(".llm-live > img")].filter((e) => !e.checkVisibility()).length,
@@ -174,10 +212,16 @@ PAPER = """() => ({
 
 @pytest.mark.parametrize(
     "name",
-    ["notebooks/11_gpt2.html", "notebooks/exercises/11_gpt2.html", "notebooks/live_figures.html"],
+    [
+        "book/how-to-use.html",
+        "notebooks/06_rnn.html",
+        "notebooks/11_gpt2.html",
+        "notebooks/exercises/11_gpt2.html",
+        "notebooks/live_figures.html",
+    ],
 )
 def test_on_paper(name: str, browser: Browser, site: str) -> None:
-    page = browser.new_page(color_scheme="dark")
+    page = browser.new_page(color_scheme="dark", viewport={"width": 700, "height": 990})
     page.goto(f"{site}/{name}", wait_until="load")
     page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -188,6 +232,8 @@ def test_on_paper(name: str, browser: Browser, site: str) -> None:
     assert look == {
         "around": 0,
         "closed": 0,
+        "tabs": 0,
+        "wide": 0,
         "theme": "light",
         "alive": 0,
         "pictures": 0,

@@ -122,9 +122,3 @@ def test_no_button_leads_nowhere(book: Path, pages: list[str]) -> None:
     for name in pages:
         links = parsed(book / name).links
         assert not [link for link in links if ".invalid" in link or "colab.research" in link], name
-
-
-def test_every_page_of_the_contents_is_built(pages: list[str]) -> None:
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    files = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-    assert not {f"{name}.html" for name in files} - set(pages)

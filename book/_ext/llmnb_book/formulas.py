@@ -24,7 +24,6 @@ from . import npm
 
 INLINE, DISPLAY = "tex-inline", "tex-display"
 FORMULA = re.compile(f"<({INLINE}|{DISPLAY})>(.*?)</\\1>", re.DOTALL)
-ELEMENT = re.compile(r'<(?:span|div)[^>]* class="math\b')
 # Rules of MathJax's stylesheet for what this book never shows: its menu, tool tips, errors.
 UNUSED = re.compile(r"[^{}]*(?:mjx-tool|mjx-tip|mjx-status|merror|data-toggle)[^{}]*\{[^}]*\}")
 
