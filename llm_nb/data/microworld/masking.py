@@ -33,9 +33,8 @@ def masked_vocabulary(language: str = "en") -> Vocabulary:
 class MaskedStories:
     """Batches of the stories of ``StoryBatches``, with 15 % of their words to guess.
 
-    BERT itself was trained on short texts first (appendix A.2), to save time. Here it saves more:
-    that a word hidden here stands elsewhere too is found out in short stories, where there are few
-    other places to look at.
+    BERT itself was trained on short texts first (appendix A.2), to save time. Here a run of as many
+    steps also ends with fewer bits a word; ``book/data.md`` has both figures.
 
     Args:
         vocabulary: as ``masked_vocabulary`` makes it.
