@@ -55,13 +55,17 @@ class NGram:
         self._levels: list[_Level] = []
 
     def log2_probs(self, ids: ArrayLike) -> Floats:
-        """log2 P(symbol | the order-1 symbols before it), shape (N,); the first have less context."""
+        """log2 P(symbol | the order-1 symbols before it), shape (N,); the first have less context.
+
+        −∞ where P is 0, as it can be with a discount of 0.
+        """
         stream = self._checked(ids)
         probs = np.full(len(stream), 1.0 / self.vocab_size)
         for k in range(1, self.order + 1):
             keys = self._packed(stream, k)[k - 1 :]
             probs[k - 1 :] = self._step(k, keys, probs[k - 1 :])
-        return np.log2(probs)
+        with np.errstate(divide="ignore"):
+            return np.log2(probs)
 
     def next_probs(self, context: ArrayLike) -> Floats:
         """P(next symbol | context), shape (vocab_size,); summing to 1."""
@@ -143,8 +147,8 @@ class KneserNey(NGram):
 
     where h' is h without its first symbol, N(h·) counts the different symbols seen after h,
     and below the highest order c(hw) is the number of different symbols seen *before* hw.
-    Under P_1 lies the uniform distribution, so no symbol has probability zero and every
-    distribution sums to one.
+    Under P_1 lies the uniform distribution. Every distribution sums to one, and no symbol has
+    probability zero unless a discount is 0 and nothing is handed out.
 
     Args:
         discounts: D_1 to D_order, each from 0 to 1; left out, each is n₁ / (n₁ + 2 n₂), from the

@@ -16,7 +16,7 @@ from llm_nb.data.microworld.rendering import check_language
 from llm_nb.data.microworld.stories import GRAMMAR, Story, drive
 from llm_nb.data.microworld.telling import Choice, Grammar
 
-MOST = 200_000  # tellings that are tried before giving up: minutes
+MOST = 200_000  # tellings that are tried before giving up: some 10 to 40 seconds
 
 
 class _Astray(Exception):
