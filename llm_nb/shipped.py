@@ -26,7 +26,7 @@ MICROWORLD_BERT = "bert"  # of the same command; it guesses hidden words, the ot
 def microworld_records(name: str) -> list[dict[str, Any]]:
     """The records of all runs of a model of words, ``"ngram"`` or one of ``MICROWORLD_MODELS``, a
     seed each: bits a word as training went on, on the test stories. Those of ``"neighbours"`` and
-    ``"bert"`` are of hidden words."""
+    ``"bert"`` are of hidden words; ``"bert-never-short"`` is the same with ``--short 0``."""
     return json.loads((MICROWORLD / f"{name}.json").read_text("utf-8"))
 
 

@@ -46,7 +46,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("source", type=Path, help="the folder of a run, or one of its checkpoints")
+    add(
+        "source",
+        type=Path,
+        help="a run's folder or one of its checkpoints; with --web also a Hugging Face folder",
+    )
     add("--out", type=Path, required=True, help="the folder to write; with --web the file")
     add("--web", action="store_true", help="write one script for a web page, the weights in 8 bits")
     which = parser.add_mutually_exclusive_group()
@@ -100,7 +104,11 @@ def _read(args: argparse.Namespace) -> tuple[Any, ByteLevelBPE, str]:
     if args.out.resolve() == folder.resolve():
         raise ValueError(f"{args.out} is the run itself: choose another --out")
     if not (folder / RUN).is_file():
-        if args.web and (folder / "config.json").is_file() and step is None and not args.best:
+        if args.web and (folder / "config.json").is_file():
+            if step is not None or args.best:
+                raise ValueError(f"{folder} is one model, no run: leave out --step and --best")
+            if not (folder / TOKENIZER).is_file():
+                raise ValueError(f"{folder} has no {TOKENIZER}: put the model's own beside it")
             tokenizer = ByteLevelBPE.load(folder / TOKENIZER)
             return from_pretrained(GPT2, folder), tokenizer, str(folder)
         raise ValueError(f"{folder} has no {RUN}: give a folder that `llm-nb train` wrote")

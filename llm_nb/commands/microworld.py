@@ -26,7 +26,9 @@ examples:
   llm-nb microworld lstm --lr 0.01 --part validation --out try
       another rate, judged on the stories that are for choosing settings
   llm-nb microworld ngram --out counts
-      Kneser-Ney of every order that fits, on as many stories as the others read
+      Kneser-Ney of every order that fits, on as many stories as rnn, lstm and gpt2 read
+  llm-nb microworld bert --short 0 --out whole
+      no short stories first, to see what they are worth
 """
 
 # Rates and warm-up were chosen by bits a word on the validation stories, from some tries for each.
@@ -48,7 +50,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "gpt2-long": {"steps": 40_000, "lr": 1.5e-3, "warmup": 50, "d": 96, "layers": 4, "heads": 6},
 }
 BATCH = 16
-COUNTED_STORIES = 3000 * BATCH  # as many as the others read
+COUNTED_STORIES = 3000 * BATCH  # as many as rnn, lstm and gpt2 read
 COUNTS = ("ngram", "neighbours")  # these do not train
 MASKED = ("bert", "neighbours")  # these guess hidden words, the others the next word
 PARTS = ("validation", "test")
@@ -68,6 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--out", type=Path, required=True, help="the folder to write")
     add("--steps", type=int, help="how many; the schedule ends with them")
     add("--lr", type=float, help="the peak of the learning rate")
+    add("--short", type=int, help="bert: how many batches of short stories come first")
     add("--width", type=int, help="d_model, or the width of the recurrent state")
     add("--seed", type=int, default=0, help="of the weights and of the stories; default: 0")
     add("--part", choices=PARTS, default="test", help="the held-out stories; default: test")
@@ -85,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out.exists() and any(args.out.iterdir()):
         raise ValueError(f"{args.out} is not empty: choose another --out")
+    if args.short is not None and args.model != "bert":
+        raise ValueError(f"--short is for bert, not for {args.model}: leave it out")
     if args.threads:
         torch.set_num_threads(args.threads)
     keep_freed_memory()
@@ -172,7 +177,9 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     torch.manual_seed(args.seed)
     model = build(args.model, len(judge.vocabulary), args.width or settings["d"])
     given = (judge.vocabulary, BATCH, args.seed, args.language)
-    short = settings.get("short", 0) * steps // settings["steps"]
+    short = args.short
+    if short is None:
+        short = settings.get("short", 0) * steps // settings["steps"]
     source = MaskedStories(*given, short=short) if args.model in MASKED else StoryBatches(*given)
     config = TrainConfig(
         steps, lr, warmup=min(settings["warmup"], steps // 4), weight_decay=0.01,
@@ -186,7 +193,10 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
 
     history = Trainer(model, Feed(source), config, evaluate).fit()
     write_model_folder(model.eval(), args.out, torch.float16)
-    more = judge.scores(reading(model)) if args.model in MASKED else {}
+    if args.model in MASKED:
+        more = judge.scores(reading(model)) | {"short": short, "guessed": history.tokens}
+    else:
+        more = {"words": history.tokens}
     return more | {
         "bits_per_word": history.val[-1][2],
         "curve": [
@@ -198,7 +208,6 @@ def _train(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
         "steps": steps,
         "lr": lr,
         "stories": (steps + (SHORTER - 1) * short) * BATCH,
-        "words": history.tokens,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 

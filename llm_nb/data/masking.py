@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from llm_nb.data.batches import IGNORE
+
+
+def batch_generator(seed: int, n: int) -> torch.Generator:
+    """A stream of random numbers of its own for batch ``n``; NumPy mixes it with the seed."""
+    return torch.Generator().manual_seed(int(np.random.default_rng((seed, n, 1)).integers(2**31)))
 
 
 def mask_tokens(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from llm_nb.data.feeds import fingerprint
-from llm_nb.data.masking import mask_tokens
+from llm_nb.data.masking import batch_generator, mask_tokens
 from llm_nb.data.order import Order
 from llm_nb.data.padding import TextBatch, pad
 from llm_nb.text.wordpiece import WordPiece
@@ -68,7 +68,7 @@ class MaskedTexts:
         words = None
         if self.whole_words:
             words = pad([[-1 if w is None else w for w in e.word_ids] for e in chosen], -1)
-        generator = _generator(self.seed, n)
+        generator = batch_generator(self.seed, n)
         ids, labels = _mask(ids, self.tokenizer, generator, self.rate, words)
         return TextBatch(ids, labels, mask, segments)
 
@@ -149,7 +149,7 @@ class SentencePairs:
         masked, labels = _mask(
             ids,
             t,
-            _generator(self.seed, n),
+            batch_generator(self.seed, n),
             self.rate,
             pad(words, -1) if self.whole_words else None,
         )
@@ -237,8 +237,3 @@ def _mask(
 ) -> tuple[Tensor, Tensor]:
     specials = list(t.special_tokens.values())
     return mask_tokens(ids, specials, t.mask_id, t.vocab_size, generator, rate, words)
-
-
-def _generator(seed: int, n: int) -> torch.Generator:
-    """Its own stream of random numbers for each batch; NumPy mixes the seed and the number."""
-    return torch.Generator().manual_seed(int(np.random.default_rng((seed, n, 1)).integers(2**31)))

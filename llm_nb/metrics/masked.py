@@ -48,7 +48,6 @@ class MaskJudge:
         known = [
             (candidates(words, [place], language)[place], words[place]) for words, place in drawn
         ]
-        self.n_words = len(drawn)
         self.floor = -math.fsum(math.log2(row[word]) for row, word in known) / len(known)
         # Where several words are as likely, whoever knows the language is right by luck alone.
         self.best_accuracy = math.fsum(max(row.values()) for row, _ in known) / len(known)
@@ -57,7 +56,7 @@ class MaskJudge:
             hidden_batch(hidden[i : i + rows], vocabulary) for i in range(0, len(hidden), rows)
         ]
         self.many = [
-            masked_batch(told[i : i + rows], vocabulary, i, language)
+            masked_batch(told[i : i + rows], vocabulary, torch.Generator().manual_seed(i), language)
             for i in range(0, len(told), rows)
         ]
 
@@ -71,7 +70,7 @@ class MaskJudge:
 
     def scores(self, guess: Guesser) -> dict[str, float]:
         """Bits a word and the share of best guesses that are right, both ways."""
-        one, many = ([*judged(batches, guess)] for batches in (self.one, self.many))
+        one, many = (judged(batches, guess) for batches in (self.one, self.many))
         return {
             "bits_per_word": self.per_word([bits for bits, _ in one]),
             "accuracy": self.per_word([right for _, right in one]),

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+MOST = 300  # words; fit then needs 0.44 GB
+
 
 class Neighbours:
     """P(word | left, right) = (c(l, w, r) + u · P(word | left)) / (c(l, r) + u), where c are counts
@@ -27,30 +29,61 @@ class Neighbours:
     """
 
     def __init__(self, vocab_size: int) -> None:
-        if not 1 <= vocab_size <= 500:
-            raise ValueError(f"vocab_size is {vocab_size}: it must be 1 to 500, for V³ counts")
+        if not 1 <= vocab_size <= MOST:
+            raise ValueError(f"vocab_size is {vocab_size}: it must be 1 to {MOST}, for V³ counts")
         self.vocab_size = vocab_size
-        self._counts = torch.zeros(vocab_size**3, dtype=torch.int32)  # c(l, r, w)
+        self._tables: tuple[Tensor, Tensor, Tensor] | None = None
 
     def fit(self, rows: Iterable[Sequence[int]]) -> Neighbours:
-        """Count the words of rows of ids; the first and last of a row are neighbours only."""
+        """Count the words of rows of ids; the first and last of a row are neighbours only. What was
+        counted before is forgotten.
+
+        Raises:
+            ValueError: an id outside the vocabulary, or no row has three.
+        """
         V = self.vocab_size
         places = [
             (left * V + right) * V + word
-            for row in rows
+            for row in map(self._checked, rows)
             for left, word, right in zip(row, row[1:], row[2:], strict=False)
         ]
-        self._counts += torch.bincount(torch.tensor(places), minlength=V**3).int()
-        counts = self._counts.view(V, V, V)
+        if not places:
+            raise ValueError("no row has a word between two others: give rows of three ids or more")
+        counts = torch.bincount(torch.tensor(places), minlength=V**3).view(V, V, V)  # c(l, r, w)
         total = counts.sum((0, 1)).double()  # (V,)
-        self.word = (total + 1) / (total.sum() + V)  # (V,): a word never seen was seen once
-        self._left = _mixed(counts.sum(1).double(), self.word)  # (V, V): [l, w]
+        word = (total + 1) / (total.sum() + V)  # a word never seen was seen once
+        after = _mixed(counts.sum(1).double(), word)  # (V, V): [l, w]
+        self._tables = counts, after, word
         return self
 
+    @property
+    def word(self) -> Tensor:
+        """P of each word in any place, (V,)."""
+        return self._fitted()[2]
+
     def log_probs(self, left: Tensor, right: Tensor) -> Tensor:
-        """ln P of every word between neighbours of shape (M,): (M, V)."""
-        counts = self._counts.view(self.vocab_size, self.vocab_size, -1)[left, right].double()
-        return _mixed(counts, self._left[left]).log()
+        """ln P of every word between neighbours of shape (M,): (M, V).
+
+        Raises:
+            ValueError: an id outside the vocabulary, or nothing was counted yet.
+        """
+        counts, after, _ = self._fitted()
+        for ids in (left, right):
+            self._checked(ids.tolist())
+        return _mixed(counts[left, right].double(), after[left]).log()
+
+    def _fitted(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self._tables is None:
+            raise ValueError("this model has counted nothing yet: call fit first")
+        return self._tables
+
+    def _checked(self, ids: Sequence[int]) -> Sequence[int]:
+        if len(ids) and not 0 <= min(ids) <= max(ids) < self.vocab_size:
+            raise ValueError(
+                f"ids run from {min(ids)} to {max(ids)}, but this model knows 0 to "
+                f"{self.vocab_size - 1}"
+            )
+        return ids
 
 
 def _mixed(counts: Tensor, coarser: Tensor) -> Tensor:

@@ -55,13 +55,17 @@ class NGram:
         self._levels: list[_Level] = []
 
     def log2_probs(self, ids: ArrayLike) -> Floats:
-        """log2 P(symbol | the order-1 symbols before it), shape (N,); the first have less context."""
+        """log2 P(symbol | the order-1 symbols before it), shape (N,); the first have less context.
+
+        −∞ where P is 0, as it can be with a discount of 0.
+        """
         stream = self._checked(ids)
         probs = np.full(len(stream), 1.0 / self.vocab_size)
         for k in range(1, self.order + 1):
             keys = self._packed(stream, k)[k - 1 :]
             probs[k - 1 :] = self._step(k, keys, probs[k - 1 :])
-        return np.log2(probs)
+        with np.errstate(divide="ignore"):
+            return np.log2(probs)
 
     def next_probs(self, context: ArrayLike) -> Floats:
         """P(next symbol | context), shape (vocab_size,); summing to 1."""
@@ -111,6 +115,11 @@ class NGram:
         """The different k-grams of a stream, sorted, and how often each occurs."""
         return np.unique(self._packed(stream, k)[k - 1 :], return_counts=True)
 
+    def _plain(self, ids: ArrayLike) -> list[_Level]:
+        """The levels where a k-gram of every order counts how often it occurs."""
+        stream = self._long_enough(ids)
+        return [self._level(*self._occurrences(stream, k)) for k in range(1, self.order + 1)]
+
     def _level(self, grams: Keys, counts: NDArray[np.int64]) -> _Level:
         once, twice = int((counts == 1).sum()), int((counts == 2).sum())
         discount = once / (once + 2 * twice) if once and twice else 0.5
@@ -136,26 +145,44 @@ class NGram:
         return stream.astype(np.uint64)
 
 
-class KneserNey(NGram):
+class _Discounting(NGram):
+    """Every count pays a discount; the two models below count differently."""
+
+    def __init__(
+        self, order: int, vocab_size: int, discounts: Sequence[float] | None = None
+    ) -> None:
+        super().__init__(order, vocab_size)
+        if discounts is not None and (
+            len(discounts) != order or not all(0 <= d <= 1 for d in discounts)
+        ):
+            raise ValueError(
+                f"discounts are {list(discounts)}: "
+                f"give {order} numbers from 0 to 1, that of order 1 first"
+            )
+        self._discounts = discounts
+
+    def _paying(self, levels: list[_Level]) -> list[_Level]:
+        """The levels with the discounts that were given, if any were."""
+        if self._discounts is None:
+            return levels
+        pairs = zip(levels, self._discounts, strict=True)
+        return [replace(level, discount=d) for level, d in pairs]
+
+
+class KneserNey(_Discounting):
     """An n-gram language model over ids ``0 … vocab_size - 1``.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
 
     where h' is h without its first symbol, N(h·) counts the different symbols seen after h,
     and below the highest order c(hw) is the number of different symbols seen *before* hw.
-    Under P_1 lies the uniform distribution, so no symbol has probability zero and every
-    distribution sums to one.
+    Under P_1 lies the uniform distribution. Every distribution sums to one, and no symbol has
+    probability zero unless a discount is 0 and nothing is handed out.
 
     Args:
         discounts: D_1 to D_order, each from 0 to 1; left out, each is n₁ / (n₁ + 2 n₂), from the
             numbers of k-grams that count 1 and 2.
     """
-
-    def __init__(
-        self, order: int, vocab_size: int, discounts: Sequence[float] | None = None
-    ) -> None:
-        super().__init__(order, vocab_size)
-        self._discounts = _checked_discounts(discounts, order)
 
     def fit(self, ids: ArrayLike) -> KneserNey:
         """Count the stream ``ids`` of shape (N,); N must exceed the order."""
@@ -168,11 +195,11 @@ class KneserNey(NGram):
             shorter = grams & np.uint64((1 << (k * int(self._bits))) - 1)
             grams, counts = np.unique(shorter, return_counts=True)
             levels.append(self._level(grams, counts))
-        self._levels = _with_discounts(levels[::-1], self._discounts)
+        self._levels = self._paying(levels[::-1])
         return self
 
 
-class AbsoluteDiscount(NGram):
+class AbsoluteDiscount(_Discounting):
     """The same recursion over plain counts.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
@@ -180,18 +207,9 @@ class AbsoluteDiscount(NGram):
     with c(hw), in every order, how often hw occurs. ``discounts`` as for ``KneserNey``.
     """
 
-    def __init__(
-        self, order: int, vocab_size: int, discounts: Sequence[float] | None = None
-    ) -> None:
-        super().__init__(order, vocab_size)
-        self._discounts = _checked_discounts(discounts, order)
-
     def fit(self, ids: ArrayLike) -> AbsoluteDiscount:
         """Count the stream ``ids`` of shape (N,); N must exceed the order."""
-        stream = self._long_enough(ids)
-        counted = (self._occurrences(stream, k) for k in range(1, self.order + 1))
-        levels = [self._level(grams, counts) for grams, counts in counted]
-        self._levels = _with_discounts(levels, self._discounts)
+        self._levels = self._paying(self._plain(ids))
         return self
 
 
@@ -214,28 +232,10 @@ class AddK(NGram):
 
     def fit(self, ids: ArrayLike) -> AddK:
         """Count the stream ``ids`` of shape (N,); N must exceed the order."""
-        stream = self._long_enough(ids)
-        counted = (self._occurrences(stream, k) for k in range(1, self.order + 1))
-        self._levels = [self._level(grams, counts) for grams, counts in counted]
+        self._levels = self._plain(ids)
         return self
 
     def _share(
         self, level: _Level, counts: Floats, totals: Floats, kinds: Floats, lower: Floats
     ) -> Floats:
         return (counts + self.k) / (totals + self.k * self.vocab_size)
-
-
-def _checked_discounts(discounts: Sequence[float] | None, order: int) -> Sequence[float] | None:
-    if discounts is not None and (
-        len(discounts) != order or not all(0 <= d <= 1 for d in discounts)
-    ):
-        raise ValueError(
-            f"discounts are {list(discounts)}: give {order} numbers from 0 to 1, that of order 1 first"
-        )
-    return discounts
-
-
-def _with_discounts(levels: list[_Level], discounts: Sequence[float] | None) -> list[_Level]:
-    if discounts is None:
-        return levels
-    return [replace(level, discount=d) for level, d in zip(levels, discounts, strict=True)]

@@ -24,8 +24,7 @@ from llm_nb.models.gpt2 import GPT2
 from llm_nb.text.bpe import GPT2_PATTERN, ByteLevelBPE
 
 FORMAT = 1  # goes up when the layout changes, so that an old page says so instead of talking noise
-# A model of this size still writes in a page (benchmarks/in_page.py says how fast the book's does);
-# GPT-2 of 124 M parameters would need four times as much.
+# A limit by choice; GPT-2 of 124 M parameters would need four times as much.
 MOST_BYTES = 32_000_000
 
 

@@ -110,8 +110,15 @@ def _narrow(low: int, high: int, ends: NDArray[np.int64], symbol: int) -> tuple[
 def _ends(probs: ArrayLike) -> NDArray[np.int64]:
     """Probabilities (V,) as whole-number ends (V + 1,) from 0 to ``_TOTAL``, none of them empty."""
     p = np.asarray(probs, dtype=np.float64)
-    if p.ndim != 1 or not 0 < len(p) <= _TOTAL // 2 or not np.isfinite(p).all() or p.min() < 0:
-        raise ValueError(f"probabilities of shape {p.shape}: give (V,) of them, none below 0")
+    if p.ndim != 1 or not 0 < len(p) <= _TOTAL // 2:
+        raise ValueError(
+            f"the probabilities have shape {p.shape}: give (V,), V from 1 to {_TOTAL // 2}"
+        )
+    if len(wrong := np.flatnonzero(~(np.isfinite(p) & (p >= 0)))):
+        symbol = int(wrong[0])
+        raise ValueError(
+            f"the probability of symbol {symbol} is {p[symbol]}: it must be a number, 0 or over"
+        )
     if abs(p.sum() - 1) > 1e-6:
         raise ValueError(f"the probabilities sum to {p.sum():.6g}: they must sum to 1")
     spare = _TOTAL - len(p)  # one share each is kept for every symbol, however improbable

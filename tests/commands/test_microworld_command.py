@@ -32,9 +32,21 @@ def test_a_run_learns_and_writes_its_record(model, tmp_path, capsys, monkeypatch
     assert record["floor"] < values[-1] == record["bits_per_word"] < values[0]
     assert (record["seed"], record["part"], record["steps"]) == (1, "validation", 24)
     assert {path.name for path in out.iterdir()} == {"config.json", "model.safetensors", "record.json"}  # fmt: skip
+    # 24 steps are 0.48 % of 5,000; of 1,500 batches of short stories that leaves 7.
+    assert record.get("short") == (7 if model == "bert" else None)
     assert f"{values[-1]:.4f} bits a word, floor {record['floor']:.4f}" in capsys.readouterr().out
     assert main(["microworld", model, "--out", str(out)]) == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_how_many_stories_are_short_can_be_chosen(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(batches, "held_out", lambda n, part: held_out(20, part))
+    arguments = ["--steps", "2", "--short", "0", "--out", str(tmp_path / "whole")]
+    assert main(["microworld", "gpt2", *arguments]) == 2
+    assert "--short is for bert, not for gpt2" in capsys.readouterr().err
+    assert main(["microworld", "bert", *arguments]) == 0
+    record = json.loads((tmp_path / "whole" / "record.json").read_text())
+    assert (record["short"], record["stories"]) == (0, 2 * microworld.BATCH)
 
 
 def test_counts_of_neighbours_have_a_record_too(tmp_path, monkeypatch):
@@ -116,6 +128,15 @@ def test_the_page_about_data_has_these_figures():
     assert f"guesses {100 * bert['best_accuracy']:.0f} %" in line
     assert f"{bert['parameters']:,} parameters" in line
     assert f"{bert['core_seconds']:.0f} seconds" in line
+    assert (
+        f"the first {MODELS['bert']['short'] / MODELS['bert']['steps']:.0%}".replace("%", " %")
+        in line
+    )
+    [whole] = microworld_records("bert-never-short")
+    assert whole["stories"] == bert["steps"] * microworld.BATCH < bert["stories"]
+    for name in ("seed", "steps", "lr", "parameters", "part", "floor"):
+        assert whole[name] == bert[name], name
+    assert f"(`--short 0`), seed 0 is at {whole['bits_per_word']:.2f} bits after as many" in line
 
 
 def test_unknown_weights():

@@ -145,4 +145,13 @@ def test_what_export_for_a_page_refuses(trained, tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "x.js"), "--web"]) == 2
     assert "has no run.toml" in capsys.readouterr().err
+    plain = tmp_path / "plain"
+    assert main(["export", str(trained), "--out", str(plain)]) == 0
+    web = ["export", str(plain), "--out", str(tmp_path / "x.js"), "--web"]
+    for which in (["--best"], ["--step", "3"]):
+        assert main([*web, *which]) == 2
+        assert "is one model, no run: leave out --step and --best" in capsys.readouterr().err
+    (plain / "tokenizer.json").unlink()
+    assert main(web) == 2
+    assert "plain has no tokenizer.json: put the model's own" in capsys.readouterr().err
     assert not list(tmp_path.glob("x*"))

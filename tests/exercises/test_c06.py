@@ -33,12 +33,13 @@ def test_steps_to_a_thousandth(u: float, h: float) -> None:
 @pytest.mark.parametrize("u", CHOICES["u_large"])
 def test_the_rest_and_its_gradient(u: float) -> None:
     p = Parameters(u_large=u)
-    h = torch.tensor(p.rest, dtype=torch.double, requires_grad=True)
-    last = h
-    for _ in range(20):
-        last = torch.tanh(u * last)
-    assert last.item() == pytest.approx(p.rest, abs=1e-9)
-    last.backward()
-    assert h.grad is not None
-    assert h.grad.item() == pytest.approx(p.left_at_rest, rel=1e-6)
+    for start, gradient in ((p.rest, p.left_at_rest), (0.0, p.grown)):
+        h = torch.tensor(start, dtype=torch.double, requires_grad=True)
+        last = h
+        for _ in range(20):
+            last = torch.tanh(u * last)
+        assert last.item() == pytest.approx(start, abs=1e-9)
+        last.backward()
+        assert h.grad is not None
+        assert h.grad.item() == pytest.approx(gradient, rel=1e-6)
     assert p.left_at_rest < 1 < p.grown

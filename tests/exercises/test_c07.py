@@ -27,10 +27,11 @@ def test_a_cell_left_alone() -> None:
         assert p.slope_shown == pytest.approx((tanh(c + 1e-6) - tanh(c - 1e-6)) / 2e-6, rel=1e-3)
 
 
-def test_what_it_costs() -> None:
-    def size(module: nn.Module) -> int:
-        return sum(w.numel() for w in module.parameters())
+def size(module: nn.Module) -> int:
+    return sum(w.numel() for w in module.parameters())
 
+
+def test_what_it_costs() -> None:
     for d_in, d_hidden in product(CHOICES["d_in"], CHOICES["d_hidden"]):
         p = Parameters(d_in=d_in, d_hidden=d_hidden)
         with torch.device("meta"):
@@ -43,9 +44,22 @@ def test_what_it_costs() -> None:
 
 
 def test_words_take_most_of_the_room() -> None:
-    names = ("d_in", "d_hidden", "vocab_size", "n_words")
+    names = ("d_in", "d_hidden", "vocab_size")
     for values in product(*(CHOICES[name] for name in names)):
         p = Parameters(**dict(zip(names, values, strict=True)))
+        with torch.device("meta"):
+            lstm = nn.LSTM(p.d_in, p.d_hidden)
+            tables = nn.Embedding(p.vocab_size, p.d_in), nn.Linear(p.d_hidden, p.vocab_size)
+        assert p.n_tables == sum(map(size, tables))
+        whole = size(lstm) + sum(map(size, tables))
+        assert p.recurrent_percent == pytest.approx(100 * size(lstm) / whole)
         assert p.recurrent_percent < 50
-        assert p.n_tables == p.vocab_size * p.d_in + (p.d_hidden + 1) * p.vocab_size
+
+
+def test_what_is_carried_and_what_all_states_would_be() -> None:
+    for d_hidden, n_words in product(CHOICES["d_hidden"], CHOICES["n_words"]):
+        p = Parameters(d_hidden=d_hidden, n_words=n_words)
+        states, carried = nn.LSTM(1, d_hidden)(torch.zeros(n_words, 1))
+        assert p.n_state == sum(state.numel() for state in carried)
+        assert p.n_kept == states.numel()
         assert p.n_kept > 20 * p.n_state

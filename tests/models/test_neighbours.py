@@ -33,6 +33,33 @@ def test_every_row_is_a_distribution():
     assert (probs > 0).all()
 
 
-def test_too_many_words():
-    with pytest.raises(ValueError, match="vocab_size is 501"):
-        Neighbours(501)
+def test_fit_counts_anew():
+    pair = torch.tensor([2]), torch.tensor([4])
+    once = Neighbours(6).fit(ROWS).log_probs(*pair)
+    again = Neighbours(6).fit([[0, 5, 5, 5, 1]]).fit(ROWS).log_probs(*pair)
+    assert torch.equal(once, again)
+
+
+ONE = torch.tensor([1])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Neighbours(301), "vocab_size is 301: it must be 1 to 300"),
+        (
+            lambda: Neighbours(5).fit(ROWS).fit([[0, 5, 1]]),
+            "from 0 to 5, but this model knows 0 to 4",
+        ),
+        (lambda: Neighbours(5).fit([[0, -1, 1]]), "from -1 to 1"),
+        (lambda: Neighbours(5).fit([]), "give rows of three ids or more"),
+        (lambda: Neighbours(5).fit([[], [1], [1, 2]]), "give rows of three ids or more"),
+        (lambda: Neighbours(5).log_probs(ONE, ONE), "call fit first"),
+        (lambda: Neighbours(5).word, "call fit first"),
+        (lambda: Neighbours(5).fit(ROWS).log_probs(ONE, -ONE), "from -1 to -1"),
+        (lambda: Neighbours(5).fit(ROWS).log_probs(5 * ONE, ONE), "from 5 to 5"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

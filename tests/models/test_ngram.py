@@ -1,5 +1,6 @@
 """The n-gram models against direct transcriptions of their definitions, and against NLTK's."""
 
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -84,6 +85,15 @@ def test_add_k_by_hand():
     np.testing.assert_allclose(model.next_probs([]), [3.5 / 7.5, 2.5 / 7.5, 1.5 / 7.5])
     expected = [3.5 / 7.5, 2.5 / 4.5, 0.5 / 3.5]
     np.testing.assert_allclose(2 ** model.log2_probs([0, 1, 2]), expected)
+
+
+@pytest.mark.parametrize("kind", [KneserNey, AbsoluteDiscount])
+def test_nothing_is_handed_out_without_a_discount(kind):
+    model = kind(1, 3, discounts=[0.0]).fit([0, 1, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert model.log2_probs([2]).tolist() == [-np.inf]
+    assert model.next_probs([]).sum() == pytest.approx(1)
 
 
 RING = [int(c) for c in "0120131022010230112"]  # and its beginning again: every gram has a past

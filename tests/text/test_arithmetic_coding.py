@@ -69,8 +69,11 @@ def test_another_model_decodes_something_else():
     [
         (lambda: encode([2], always([0.5, 0.5])), "id 2 is unknown to a model of 2 symbols"),
         (lambda: encode([0], always([0.5, 0.6])), "sum to 1.1: they must sum to 1"),
-        (lambda: encode([0], always([-0.5, 1.5])), "none below 0"),
-        (lambda: encode([0], always([[0.5, 0.5]])), r"shape \(1, 2\)"),
+        (lambda: encode([0], always([1.5, -0.5])), "probability of symbol 1 is -0.5: it must be"),
+        (lambda: decode(b"", 1, always([math.nan, 1])), "probability of symbol 0 is nan"),
+        (lambda: encode([0], always([0, 0, math.inf])), "probability of symbol 2 is inf"),
+        (lambda: encode([0], always([[0.5, 0.5]])), r"have shape \(1, 2\): give \(V,\)"),
+        (lambda: encode([0], always([])), r"have shape \(0,\)"),
         (lambda: decode(b"", -1, always([1.0])), "n is -1"),
     ],
 )

@@ -14,6 +14,7 @@ import torch
 
 from llm_nb.data.batches import IGNORE, Batch
 from llm_nb.data.microworld import lexicon as w
+from llm_nb.data.microworld.rendering import check_language
 from llm_nb.data.microworld.stories import GRAMMAR, Story, story
 from llm_nb.data.microworld.telling import Grammar
 from llm_nb.text.vocabulary import Vocabulary
@@ -23,10 +24,15 @@ HELD_OUT = 1 << 32  # held-out stories count from here on, so that no training s
 WINDOW = 4  # batches whose stories are sorted by length: 7 % of batches of 16 are padding, not 19 %
 
 
-def word_vocabulary(language: str = "en") -> Vocabulary:
-    """Every word of the language, after ``<s>``, with which a story begins."""
+def word_vocabulary(language: str = "en", special_tokens: Sequence[str] = (BEGIN,)) -> Vocabulary:
+    """Every word of the language, after ``<s>``, with which a story begins, or other marks.
+
+    Raises:
+        ValueError: another language.
+    """
+    check_language(language)
     words = dict.fromkeys(sorted({form for form in w.FORMS[language] if form}), 0)
-    return Vocabulary(words, special_tokens=[BEGIN])
+    return Vocabulary(words, special_tokens=special_tokens)
 
 
 def held_out(n: int, part: int = 0, seed: int = 0, grammar: Grammar = GRAMMAR) -> list[Story]:

@@ -13,10 +13,10 @@ from llm_nb.data.microworld import lexicon as w
 from llm_nb.data.microworld.lexicon import Symbol
 from llm_nb.data.microworld.narrator import Narrator
 from llm_nb.data.microworld.rendering import check_language
-from llm_nb.data.microworld.stories import GRAMMAR, drive
+from llm_nb.data.microworld.stories import GRAMMAR, Story, drive
 from llm_nb.data.microworld.telling import Choice, Grammar
 
-MOST = 200_000  # tellings that are tried before giving up: minutes
+MOST = 200_000  # tellings that are tried before giving up: some 10 to 40 seconds
 
 
 class _Astray(Exception):
@@ -59,11 +59,11 @@ def candidates(
     page = _Page(words, frozenset(places), w.FORMS[language])
     totals: dict[int, dict[str, float]] = {place: {} for place in places}
     for _ in range(most):
-        if (told := page.next_story(grammar)) is not None:
-            probability, said = told
+        if told := page.next_story(grammar):
+            said = told.words(language)
             for place in places:
                 row = totals[place]
-                row[said[place]] = row.get(said[place], 0.0) + probability
+                row[said[place]] = row.get(said[place], 0.0) + 2.0**told.log2_prob
         if page.done:
             break
     else:
@@ -88,52 +88,44 @@ class _Page:
             tuple[int, int]
         ] = []  # at each choice in a hole: which option, of how many
 
-    def next_story(self, grammar: Grammar) -> tuple[float, list[str]] | None:
-        """A telling that was not tried before: its probability and its words, if it fits."""
+    def next_story(self, grammar: Grammar) -> Story | None:
+        """A telling that was not tried before, if it fits."""
         forms = self.forms
-        said: list[str] = []
-        seen = depth = 0
-        bits = 0.0
+        seen = at = depth = 0  # symbols seen, words among them, choices in holes
 
         def catch_up(symbols: Sequence[Symbol]) -> None:
-            nonlocal seen
+            nonlocal seen, at
             for symbol in symbols[seen:]:
                 if form := forms[symbol]:
-                    at = len(said)
                     if at >= len(self.words) or not (at in self.hidden or self.words[at] == form):
                         raise _Astray
-                    said.append(form)
+                    at += 1
             seen = len(symbols)
 
         def decide(choice: Choice, narrator: Narrator) -> Symbol:
-            nonlocal depth, bits
+            nonlocal depth
             catch_up(narrator.said)
-            options, weights = choice
-            at = len(said)
+            options = choice[0]
             if at >= len(self.words):
                 raise _Astray
             if at in self.hidden:
                 if depth == len(self._path):
                     self._path.append((0, len(options)))
-                which = self._path[depth][0]
                 depth += 1
-            else:
-                found = [i for i, option in enumerate(options) if forms[option] == self.words[at]]
-                if not found:
-                    raise _Astray
-                which = found[0]  # two options of a choice are never written alike
-            share = 1 / len(options) if weights is None else weights[which] / sum(weights)
-            bits -= math.log2(share)
-            return options[which]
+                return options[self._path[depth - 1][0]]
+            for option in options:  # two of a choice are never written alike
+                if forms[option] == self.words[at]:
+                    return option
+            raise _Astray
 
-        fits = True
         try:
-            catch_up(drive(decide, grammar).symbols)
-            fits = len(said) == len(self.words)
+            told = drive(decide, grammar)
+            catch_up(told.symbols)
         except _Astray:
-            fits = False
-        self._step()
-        return (2.0**-bits, said) if fits else None
+            return None
+        finally:
+            self._step()
+        return told if at == len(self.words) else None
 
     def _step(self) -> None:
         """On to the next telling: the last choice that has an option left takes it."""

@@ -1,6 +1,7 @@
-"""Stories written by chance, recognised in a text, and counted out one by one.
+"""Stories written by chance, recognised in a text, and counted out one by one; and the words that
+can come next in one.
 
-All three drive the same coroutine (``narrator.py``). A story has exactly one derivation, so the
+All of these drive the same coroutine (``narrator.py``). A story has exactly one derivation, so the
 probability that the language gives it is known, and with it the entropy that no model can pass.
 """
 
@@ -16,7 +17,7 @@ from llm_nb.data.microworld import lexicon as w
 from llm_nb.data.microworld.lexicon import Symbol
 from llm_nb.data.microworld.narrator import Narrator
 from llm_nb.data.microworld.reading import reader
-from llm_nb.data.microworld.rendering import Rendered, render, text_of
+from llm_nb.data.microworld.rendering import Rendered, check_language, render, text_of
 from llm_nb.data.microworld.telling import Choice, Grammar, Note
 from llm_nb.data.microworld.world import State
 
@@ -145,8 +146,10 @@ def next_words(
         word → probability, adding up to 1; nothing where the story has ended.
 
     Raises:
-        ValueError: no story begins so; it names the first word that cannot stand there.
+        ValueError: no story begins so; it names the first word that cannot stand there. Or another
+            language.
     """
+    check_language(language)
     forms = w.FORMS[language]
     narrator = Narrator(grammar)
     telling = narrator.tell()

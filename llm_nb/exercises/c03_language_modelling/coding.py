@@ -106,12 +106,11 @@ def perplexity_exercise(skip: int) -> Exercise:
         lengths = [skip + 1, skip + draw.integer(5, 7), skip + draw.integer(2, 4)]
         return ([draw.normal(n).abs() * 2 + 0.1 for n in lengths],)
 
-    def expected(losses: list[Tensor]) -> float:
-        counted = torch.cat([text[skip:] for text in losses]).double()
-        return math.exp(counted.mean().item())
-
     def cut(losses: list[Tensor]) -> list[Tensor]:
         return [text[skip:] for text in losses]
+
+    def expected(losses: list[Tensor]) -> float:
+        return math.exp(torch.cat(cut(losses)).double().mean().item())
 
     def mean_of_means(losses: list[Tensor]) -> float:
         return math.exp(sum(t.mean().item() for t in cut(losses)) / len(losses))

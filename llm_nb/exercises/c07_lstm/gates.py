@@ -9,7 +9,18 @@ from llm_nb.exercises.exercise import Draw, Exercise, WrongAnswer
 from llm_nb.models.recurrent_cells import Weights
 from llm_nb.models.recurrent_cells import lstm_step as package_step
 
-NAMES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate"}
+_LSTM = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate"}
+_GRU = {"r": "reset gate", "z": "update gate", "n": "candidate"}
+
+
+def named(order: str) -> str:
+    """The gates of an LSTM or a GRU, a letter each, by their names."""
+    return ", ".join((_LSTM | _GRU)[letter] for letter in order)
+
+
+def exchanged(order: str, a: str, b: str) -> str:
+    """The order in which ``a`` and ``b`` have changed places."""
+    return order.translate(str.maketrans(a + b, b + a))
 
 
 def step_exercise(order: str) -> Exercise:
@@ -45,20 +56,17 @@ def step_exercise(order: str) -> Exercise:
         h = o * (shown if how.get("unsquashed") else shown.tanh())
         return (new, h) if how.get("turned") else (h, new)
 
-    def exchanged(a: str, b: str) -> str:
-        return order.translate(str.maketrans(a + b, b + a))
-
-    first = ", ".join(NAMES[g] for g in order)
+    in_order = named(order)
     wrong = (
         WrongAnswer(
             "candidate and output gate exchanged",
-            f"the candidate and the output gate are exchanged: the rows stand as {first}",
-            lambda *a: walk(*a, order=exchanged("g", "o")),
+            f"the candidate and the output gate are exchanged: the rows stand as {in_order}",
+            lambda *a: walk(*a, order=exchanged(order, "g", "o")),
         ),
         WrongAnswer(
             "input and forget gate exchanged",
-            f"the input gate and the forget gate are exchanged: the rows stand as {first}",
-            lambda *a: walk(*a, order=exchanged("i", "f")),
+            f"the input gate and the forget gate are exchanged: the rows stand as {in_order}",
+            lambda *a: walk(*a, order=exchanged(order, "i", "f")),
         ),
         WrongAnswer(
             "sigmoid on the candidate",
@@ -104,7 +112,7 @@ def step_exercise(order: str) -> Exercise:
     hints = (
         "One product with W, one with U, one bias: that gives all four at once, (B, 4 d_h). What "
         "cuts it into four?",
-        f"`z.chunk(4, dim=-1)` does. In order they are {first}. Which of them goes through tanh?",
+        f"`z.chunk(4, dim=-1)` does. In order they are {in_order}. Which of them goes through tanh?",
         "After (2) and (3) only two lines are left: c = f * c + i * g, then h = o * c.tanh(), with "
         "the new c.",
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from llm_nb.exercises.c07_lstm.gates import exchanged, named
 from llm_nb.exercises.exercise import Draw, Exercise, WrongAnswer
-
-NAMES = {"r": "reset gate", "z": "update gate", "n": "candidate"}
 
 
 def gru_exercise(order: str) -> Exercise:
@@ -42,10 +41,7 @@ def gru_exercise(order: str) -> Exercise:
             return h
         return torch.stack(states[:-1] if how.get("early") else states[1:])
 
-    def exchanged(a: str, b: str) -> str:
-        return order.translate(str.maketrans(a + b, b + a))
-
-    first = ", ".join(NAMES[g] for g in order)
+    in_order = named(order)
     wrong = (
         WrongAnswer(
             "reset after the product",
@@ -59,8 +55,8 @@ def gru_exercise(order: str) -> Exercise:
         ),
         WrongAnswer(
             "reset and update exchanged",
-            f"the reset gate and the update gate are exchanged: the rows stand as {first}",
-            lambda *a: walk(*a, order=exchanged("r", "z")),
+            f"the reset gate and the update gate are exchanged: the rows stand as {in_order}",
+            lambda *a: walk(*a, order=exchanged(order, "r", "z")),
         ),
         WrongAnswer(
             "no reset",
@@ -89,7 +85,7 @@ def gru_exercise(order: str) -> Exercise:
         ),
     )
     hints = (
-        f"Cut W, U and b into three first, `chunk(3)`: {first}. A vector is `U @ h` away from the "
+        f"Cut W, U and b into three first, `chunk(3)`: {in_order}. A vector is `U @ h` away from the "
         "next.",
         "r and z are computed as in (7), from x_t and the state before. What does the candidate get "
         "in place of h?",

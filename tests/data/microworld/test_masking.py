@@ -8,7 +8,7 @@ import torch
 from llm_nb.data.batches import IGNORE
 from llm_nb.data.feeds import Feed
 from llm_nb.data.microworld import story
-from llm_nb.data.microworld.batches import StoryBatches, held_out
+from llm_nb.data.microworld.batches import StoryBatches, held_out, word_vocabulary
 from llm_nb.data.microworld.masking import (
     CLS,
     MASK,
@@ -83,6 +83,17 @@ def test_chosen_words_are_hidden():
         assert VOCABULARY.decode(labels[at]) == [words[place] for place in places]
     with pytest.raises(ValueError, match=r"word -1 of a story of \d+: count from 0"):
         hidden_batch([(story(0).words(), [-1])], VOCABULARY)
+    with pytest.raises(ValueError, match="no stories to hide words of"):
+        hidden_batch([], VOCABULARY)
+
+
+def test_a_vocabulary_that_lacks_something_is_refused():
+    with pytest.raises(ValueError, match=r"lacks '\[CLS\]': use masked_vocabulary\('en'\)"):
+        MaskedStories(word_vocabulary(), 4)
+    with pytest.raises(ValueError, match=r"use masked_vocabulary\('en'\)"):
+        MaskedStories(masked_vocabulary("zh"), 4)
+    with pytest.raises(ValueError, match="language is 'de'"):
+        masked_vocabulary("de")
 
 
 def test_words_are_drawn_alike_every_time():

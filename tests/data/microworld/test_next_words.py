@@ -52,3 +52,5 @@ def test_what_no_story_says_is_named():
     whole = story(0).words()
     with pytest.raises(ValueError, match=rf"ended before word {len(whole)}, 'and'"):
         next_words([*whole, "and"])
+    with pytest.raises(ValueError, match="language is 'de'"):
+        next_words([], "de")
