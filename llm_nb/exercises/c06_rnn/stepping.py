@@ -149,6 +149,12 @@ def cut_exercise(cut: int) -> Exercise:
             lambda states, direct, U: walk(states, direct, U, cut, len(direct) % cut),
         ),
         WrongAnswer(
+            "last window dropped",
+            f"the steps after the last full window are missing: the text need not be a multiple of "
+            f"{cut} long",
+            lambda states, direct, U: walk(states, direct[: len(direct) // cut * cut], U),
+        ),
+        WrongAnswer(
             "U not transposed",
             "on the way back U stands transposed: U takes states forward, Uᵀ gradients back",
             how(turned=True),

@@ -85,8 +85,8 @@ def gru_exercise(order: str) -> Exercise:
         ),
     )
     hints = (
-        f"Cut W, U and b into three first, `chunk(3)`: {in_order}. A vector is `U @ h` away from the "
-        "next.",
+        f"Cut W, U and b into three first, `chunk(3)`: {in_order}. For one vector the product is "
+        "`U @ h`, without `.T`.",
         "r and z are computed as in (7), from x_t and the state before. What does the candidate get "
         "in place of h?",
         "n = tanh(W_n @ x_t + U_n @ (r * h) + b_n), then (9); append h to a list and "
