@@ -25,6 +25,7 @@ from llm_nb.display import figures
 from llm_nb.display.controls import Field, Menu, Slider, controlled
 from llm_nb.display.style import house_style
 from llm_nb.models.gpt2 import GPT2
+from llm_nb.models.modes import evaluating
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
 __all__ = ["Fitted", "Slider", "draw_fit", "draw_losses", "head_browser", "retrain"]
@@ -155,6 +156,9 @@ def head_browser(
         "Layer": (layer, model.config.n_layers),
         "Head": (head, model.config.n_heads),
     }
+    for label, (first, count) in numbers.items():
+        if not 1 <= first <= count:
+            raise ValueError(f"{label.lower()} is {first}: choose 1 to {count}")
     menus = {
         label.lower(): Menu(label, [str(n + 1) for n in range(count)], first - 1)
         for label, (first, count) in numbers.items()
@@ -164,14 +168,9 @@ def head_browser(
 
 def attention_map(model: GPT2, ids: list[int], layer: int, head: int) -> Tensor:
     """Who looks at whom, (T, T), in one head (both counted from 0), whatever mode ``model`` is in."""
-    was_training = model.training
-    model.eval()  # dropout in the blocks below would change what this one sees
-    try:
-        with torch.no_grad():
-            where = model.wte.weight.device
-            maps = model.attention_maps(torch.tensor([ids], device=where))
-    finally:
-        model.train(was_training)
+    # Dropout in the blocks below would change what this one sees.
+    with evaluating(model), torch.no_grad():
+        maps = model.attention_maps(torch.tensor([ids], device=model.wte.weight.device))
     return maps[layer, 0, head].float().cpu()
 
 

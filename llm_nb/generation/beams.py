@@ -10,8 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from llm_nb.generation.decoder import Decoder, check, evaluating, extended
+from llm_nb.generation.decoder import Decoder, check, extended
 from llm_nb.generation.sampling import penalise_repetition, seen_tokens
+from llm_nb.models.modes import evaluating
 
 
 class Beams(NamedTuple):

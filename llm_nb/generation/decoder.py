@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -80,17 +79,6 @@ def check(model: Decoder, prompt: Tensor, mask: Tensor | None, max_new_tokens: i
             f"attention_mask {tuple(mask.shape)} must have the prompt's shape {tuple(prompt.shape)} "
             "and 1 in its last column: pad on the left, with left_pad"
         )
-
-
-@contextmanager
-def evaluating(model: Decoder) -> Iterator[None]:
-    """Evaluation mode inside the block, what it was before after it."""
-    was_training = model.training
-    model.train(False)
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 def extended(mask: Tensor, n: int) -> Tensor:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from llm_nb.generation.decoder import Decoder, check, evaluating, extended
+from llm_nb.generation.decoder import Decoder, check, extended
+from llm_nb.models.modes import evaluating
 
 
 def next_token_probs(

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from llm_nb.data.batches import IGNORE
+from llm_nb.models.modes import evaluating
 
 
 @torch.inference_mode()
@@ -26,10 +27,8 @@ def total_bits(
 
     The model is put in evaluation mode for the while; no random number is drawn.
     """
-    was_training = model.training
-    model.eval()
     nats = 0.0
-    with autocast or nullcontext():
+    with evaluating(model), autocast or nullcontext():
         for ids, targets in batches:
             logits = model(ids.to(device))  # (B, T, V)
             losses = F.cross_entropy(
@@ -39,7 +38,6 @@ def total_bits(
                 reduction="sum",
             )
             nats += losses.double().item()
-    model.train(was_training)
     return nats / math.log(2)
 
 

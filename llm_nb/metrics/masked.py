@@ -14,6 +14,7 @@ from llm_nb.data.microworld.cloze import candidates
 from llm_nb.data.microworld.masking import hidden_batch, masked_batch, one_hidden
 from llm_nb.data.microworld.stories import Story
 from llm_nb.data.padding import TextBatch
+from llm_nb.models.modes import evaluating
 from llm_nb.models.neighbours import Neighbours
 from llm_nb.text.vocabulary import Vocabulary
 
@@ -96,11 +97,8 @@ def reading(model: nn.Module) -> Guesser:
     """What a BERT that guesses words says, in evaluation mode."""
 
     def guess(batch: TextBatch) -> Tensor:
-        was_training = model.training
-        model.eval()
-        logits = model(batch.ids, batch.attention_mask)
-        model.train(was_training)
-        return logits
+        with evaluating(model):
+            return model(batch.ids, batch.attention_mask)
 
     return guess
 

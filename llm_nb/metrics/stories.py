@@ -14,6 +14,7 @@ from torch import nn
 from llm_nb.data.batches import IGNORE
 from llm_nb.data.microworld.batches import BEGIN, story_batch
 from llm_nb.data.microworld.stories import Story
+from llm_nb.models.modes import evaluating
 from llm_nb.models.ngram import KneserNey
 from llm_nb.text.vocabulary import Vocabulary
 
@@ -51,16 +52,15 @@ class StoryJudge:
     @torch.inference_mode()
     def bits(self, model: nn.Module, device: torch.device | str = "cpu") -> Bits:
         """−log2 P of every word, an array for each story; the model gives logits (B, T, V)."""
-        was_training, found = model.training, []
-        model.eval()
-        for x, y in self.batches:
-            logits = model(x.to(device)).float()
-            nats = F.cross_entropy(
-                logits.transpose(1, 2), y.to(device), ignore_index=IGNORE, reduction="none"
-            )  # (B, T)
-            for row, targets in zip((nats / math.log(2)).double().cpu(), y, strict=True):
-                found.append(row[targets != IGNORE].numpy())
-        model.train(was_training)
+        found = []
+        with evaluating(model):
+            for x, y in self.batches:
+                logits = model(x.to(device)).float()
+                nats = F.cross_entropy(
+                    logits.transpose(1, 2), y.to(device), ignore_index=IGNORE, reduction="none"
+                )  # (B, T)
+                for row, targets in zip((nats / math.log(2)).double().cpu(), y, strict=True):
+                    found.append(row[targets != IGNORE].numpy())
         return found
 
     def bits_by_counting(self, model: KneserNey) -> Bits:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from llm_nb.models.attention import Backend
 from llm_nb.models.cache import KVCache
 from llm_nb.models.checks import check_ids
+from llm_nb.models.modes import evaluating
 from llm_nb.models.positions import SinusoidalPositions
 from llm_nb.models.transformer_decoding import Conditioned
 from llm_nb.models.transformer_layers import (
@@ -176,13 +177,8 @@ class Transformer(nn.Module):
     def given(self, source: Tensor, source_mask: Tensor | None = None) -> Conditioned:
         """The decoder with ``source`` (N, S) read once, as in evaluation and without gradients:
         a language model over the target, to be continued like any other."""
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                return Conditioned(self, self.memory(source, source_mask))
-        finally:
-            self.train(was_training)
+        with evaluating(self), torch.no_grad():
+            return Conditioned(self, self.memory(source, source_mask))
 
     @torch.no_grad()
     def hidden_states(

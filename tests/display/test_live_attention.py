@@ -10,6 +10,7 @@ from llm_nb.data.microworld.batches import word_vocabulary
 from llm_nb.display import live
 from llm_nb.display.live.attention import LIMIT, attention_data, first_layer_weights
 from llm_nb.models.attention import attention, attention_weights, causal_mask
+from llm_nb.models.gpt2 import GPT2, GPT2Config
 from llm_nb.shipped import microworld_model
 from tests.display.node import in_node
 
@@ -62,6 +63,15 @@ def test_the_figure_shows_the_models_own_weights() -> None:
     expected = first_layer_weights(model, ids)
     assert_close(torch.tensor(found), expected.detach(), atol=1e-3, rtol=0)
     assert len(ids) <= LIMIT
+
+
+def test_dropout_is_off_for_the_picture() -> None:
+    torch.manual_seed(0)
+    model = GPT2(GPT2Config(9, 16, 8, 2, 2, dropout=0.5)).train()
+    ids = torch.arange(5)
+    weights = first_layer_weights(model, ids)
+    assert model.training
+    assert_close(weights, model.eval().attention_maps(ids[None])[0, 0].detach())
 
 
 def test_words_it_does_not_know() -> None:

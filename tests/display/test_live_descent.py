@@ -89,24 +89,21 @@ def test_the_same_gradients_as_autograd() -> None:
 
 @pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
 def test_what_the_maps_say_is_so(surface: Any) -> None:
-    """The minima are minima, no place of the map is lower, a unit is as long on both axes."""
+    """The minima are minima, and no place of the map is lower."""
     for place in surface.minima:
         at = doubles(place)
         assert float(surface.loss(at)) == pytest.approx(surface.lowest, abs=1e-12)
         assert torch.func.grad(surface.loss)(at).norm() < 1e-12
     x, y = torch.linspace(*surface.x, 200), torch.linspace(*surface.y, 200)
     assert surface.loss(torch.stack(torch.meshgrid(x, y, indexing="xy"))).min() >= surface.lowest
-    (x0, x1), (y0, y1) = surface.x, surface.y
-    box_width, box_height = 440 - 56 - 12, 350 - 12 - 44
-    assert (x1 - x0) / (y1 - y0) == pytest.approx(box_width / box_height, rel=0.25)
 
 
 def test_the_first_state_has_the_best_learning_rates() -> None:
     """In the valley; and there SGD zigzags where momentum and Adam do not."""
-    best = """x.map((name) => Math.log10(m.bestRate(name, m.SURFACES.valley, [-4.5, 1.2],
-      { momentum: 0.9, beta1: 0.9, beta2: 0.999, decay: 0.1 }, m.noise(1, 0, 60),
-      Array.from({ length: 81 }, (_, k) => 10 ** (-4 + k / 20)))))"""
-    [found] = in_node("optimisers", best, list(OPTIMISERS))
+    [rates] = in_node("descent", "m.RATES", None)
+    best = """x.names.map((name) => Math.log10(m.bestRate(name, m.SURFACES.valley, [-4.5, 1.2],
+      { momentum: 0.9, beta1: 0.9, beta2: 0.999, decay: 0.1 }, m.noise(1, 0, 60), x.rates)))"""
+    [found] = in_node("optimisers", best, {"names": OPTIMISERS, "rates": rates})
     valley = SURFACES["valley"]
     assert STEPS == 60
     assert descent_data()["surface"] == "valley"

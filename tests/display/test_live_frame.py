@@ -92,6 +92,7 @@ def test_a_picture_stands_in_for_the_frame(monkeypatch: pytest.MonkeyPatch) -> N
     [inside] = re.findall(r'<script id="data" type="application/json">(.*?)</script>', whole)
     assert json.loads(inside) == {"text": "</script><b>", "n": 1}
     assert "<title>A &quot;live&quot; figure</title>" in whole
+    assert '<main aria-label="A &quot;live&quot; figure">' in whole
 
 
 def test_no_alt_text_and_no_infinity(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +118,16 @@ def test_the_theme_is_read_from_the_page_around() -> None:
         [{"theme": "dark"}, None, {}],  # this book
         [{}, None, {"jpThemeLight": "false"}],  # JupyterLab
         [{}, None, {"vscodeThemeKind": "vscode-dark"}],  # VS Code
+        [{}, None, {"vscodeThemeKind": "vscode-high-contrast"}],
         [{}, "dark", {}],  # Colab
         [{"theme": "light"}, None, {}],
         [{}, None, {"jpThemeLight": "true"}],
+        [{}, None, {"vscodeThemeKind": "vscode-light"}],
+        [{}, None, {"vscodeThemeKind": "vscode-high-contrast-light"}],
         [{}, None, {}],  # nothing said: as the system has it
     ]
     found = in_node("frame", f"m.themeOf({page}, 'dark')", *cases)
-    assert found == ["dark"] * 4 + ["light"] * 2 + ["dark"]
+    assert found == ["dark"] * 5 + ["light"] * 4 + ["dark"]
 
 
 def test_no_module_is_left_over() -> None:

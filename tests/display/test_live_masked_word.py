@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import matplotlib
@@ -12,7 +13,7 @@ from torch.testing import assert_close
 matplotlib.use("Agg")
 
 from llm_nb.data.microworld import story
-from llm_nb.data.microworld.cloze import candidates
+from llm_nb.data.microworld.cloze import TooManyTellings, candidates
 from llm_nb.data.microworld.masking import masked_vocabulary, row_of
 from llm_nb.display.live import frame, masked_word
 from llm_nb.display.live.masked_word import entry, masked_word_data
@@ -97,6 +98,24 @@ def test_every_place_has_the_models_word_and_the_true_one(
                 assert told["tokens"][p] in listed
 
 
+def test_a_word_that_could_be_too_much_leaves_the_others_where_they_are(
+    data: dict, model: BertForMaskedLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(words: list[str], places: list[int], **options: int) -> dict:
+        if 3 in places:
+            raise TooManyTellings("too many")
+        return candidates(words, places, **options)
+
+    module = importlib.import_module("llm_nb.display.live.masked_word")
+    monkeypatch.setattr(module, "candidates", give_up)
+    [found], [told] = masked_word_data(model, [TOLD])["stories"], data["stories"]
+    assert found["one"] == [*told["one"][:3], None, *told["one"][4:]]
+    assert found["next"] == [*told["next"][:2], None, None, *told["next"][4:]]
+    monkeypatch.setattr(module, "candidates", lambda *_, **__: int("x"))
+    with pytest.raises(ValueError, match="invalid literal"):  # any other error is not swallowed
+        masked_word_data(model, [TOLD])
+
+
 def test_what_is_hidden(data: dict) -> None:
     words, [told] = TOLD.words(), data["stories"]
     name = words[0]
@@ -108,8 +127,10 @@ def test_what_is_hidden(data: dict) -> None:
     )  # fmt: skip
     assert found == [[0], [0, 1], [len(words) - 2, len(words) - 1], mentions, [once]]
     # Where Python left a word out, nothing is made up.
-    [none] = in_node("masked_word", "m.hide(x, 0, 'every')", {**told, "every": []})
-    assert none is None
+    left_out = {**told, "every": [], "one": [None] * len(words), "next": [None] * (len(words) - 1)}
+    for way in ("one", "next", "every"):
+        [none] = in_node("masked_word", f"m.hide(x, 0, '{way}')", left_out)
+        assert none is None
     stop = WORDS.ids["."]
     [lines] = in_node("masked_word", f"m.sentences(x, {stop})", told["tokens"])
     assert [place for line in lines for place in line] == list(range(len(words)))

@@ -183,8 +183,9 @@ def test_the_head_browser_leaves_a_model_in_training_as_it_is(live, tokenizer) -
     panel = live(lambda: head_browser(small, tokenizer, "a b", layer=2))
     assert small.training
     assert panel.image == by_torch(small.eval(), tokenizer, "a b", 2, 1)
-    with pytest.raises(ValueError, match="'Layer' cannot begin at"):
-        head_browser(small, tokenizer, "a b", layer=3)
+    for name, number in (("layer", 3), ("head", 0)):
+        with pytest.raises(ValueError, match=f"^{name} is {number}: choose 1 to 2$"):
+            head_browser(small, tokenizer, "a b", **{name: number})
 
 
 def test_the_head_browser_in_the_page(stored, capsys, model, tokenizer) -> None:

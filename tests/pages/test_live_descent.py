@@ -129,6 +129,18 @@ def test_playing_and_calm(open_live) -> None:
     expect(calm.locator("path.line.c1").first).to_have_attribute("d", whole)
 
 
+def test_a_unit_is_as_long_on_both_axes(open_live) -> None:
+    """On every map: the axes as they are drawn, against the ranges."""
+    _, figure = open_live(live.descent)
+    axes = figure.locator(".plot .axes").first.get_attribute("d") or ""
+    drawn = re.fullmatch(r"M([\d.]+) ([\d.]+)V([\d.]+)H([\d.]+)", axes)
+    assert drawn, axes
+    left, top, bottom, right = map(float, drawn.groups())
+    for surface in SURFACES.values():
+        (x0, x1), (y0, y1) = surface.x, surface.y
+        assert (x1 - x0) / (y1 - y0) == pytest.approx((right - left) / (bottom - top), rel=0.01)
+
+
 def test_a_phone(open_live) -> None:
     page, figure = open_live(live.descent, width=390, theme="dark")
     for surface in SURFACES:

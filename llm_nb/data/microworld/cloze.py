@@ -19,6 +19,10 @@ from llm_nb.data.microworld.telling import Choice, Grammar
 MOST = 200_000  # tellings that are tried before giving up: some 10 to 40 seconds
 
 
+class TooManyTellings(ValueError):
+    """More stories might fit than were to be tried."""
+
+
 class _Astray(Exception):
     """What is told is not what is written."""
 
@@ -44,8 +48,8 @@ def candidates(
         For each place the words that can stand there, the most likely first; they sum to 1.
 
     Raises:
-        ValueError: no story of the language has the visible words, a place is outside the story, or
-            ``most`` tellings did not suffice.
+        ValueError: no story of the language has the visible words, or a place is outside the story.
+        TooManyTellings: ``most`` tellings did not suffice; it is a ValueError too.
 
     >>> from llm_nb.data.microworld import story
     >>> words = story(0).words()
@@ -67,7 +71,7 @@ def candidates(
         if page.done:
             break
     else:
-        raise ValueError(f"{most} tellings were not all that could fit: hide fewer words")
+        raise TooManyTellings(f"{most} tellings were not all that could fit: hide fewer words")
     total = math.fsum(next(iter(totals.values())).values()) if places else 1.0
     if not total:
         raise ValueError("no story of the microworld has these words where they can be seen")

@@ -12,19 +12,20 @@ from torch import Tensor
 from llm_nb.display import figures
 from llm_nb.display.live.frame import pack, show_live
 from llm_nb.models.gpt2 import GPT2, Block
+from llm_nb.models.modes import evaluating
 
 LIMIT = 14  # words: more would not fit a phone
 
 
-def attention_data(model: GPT2, words: list[str], sentence: str, layer: int = 0) -> dict[str, Any]:
-    """What attention.js needs of one layer: vectors, and each head's projections.
+def attention_data(model: GPT2, words: list[str], sentence: str) -> dict[str, Any]:
+    """What attention.js needs of the first layer, whose input is the token and position vectors
+    themselves: those, and each head's projections.
 
     Args:
         model: whose vectors and projections are used; ``words`` are its vocabulary, in order.
-        layer: 0 is the first: its input is the token and position vectors themselves.
     """
     C, H = model.config.d_model, model.config.n_heads
-    block = model.blocks[layer]
+    block = model.blocks[0]
     assert isinstance(block, Block)
     weight = block.attn.qkv.weight.detach().view(3, H, C // H, C)  # (out, in), as q, k, v
     bias = block.attn.qkv.bias.detach().view(3, H, C // H)
@@ -45,7 +46,8 @@ def attention_data(model: GPT2, words: list[str], sentence: str, layer: int = 0)
 
 def first_layer_weights(model: GPT2, ids: Tensor) -> Tensor:
     """The causal attention weights of the first layer, (H, T, T), for ids (T,)."""
-    return model.attention_maps(ids[None])[0, 0]
+    with evaluating(model), torch.no_grad():
+        return model.attention_maps(ids[None])[0, 0]
 
 
 def attention(model: GPT2, words: list[str], sentence: str) -> None:
@@ -64,8 +66,7 @@ def attention(model: GPT2, words: list[str], sentence: str) -> None:
         raise ValueError(
             f"the model does not know {unknown[0]!r}: begin with a sentence of its words"
         )
-    with torch.no_grad():
-        weights = first_layer_weights(model, torch.tensor([words.index(p) for p in pieces]))
+    weights = first_layer_weights(model, torch.tensor([words.index(p) for p in pieces]))
     # Begin where a head looks most decidedly at a word that stands well behind.
     head, query, key = np.unravel_index(int(weights.tril(-4).argmax()), weights.shape)
     data = attention_data(model, words, sentence)

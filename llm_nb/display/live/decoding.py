@@ -12,6 +12,7 @@ from llm_nb.data.microworld.batches import BEGIN
 from llm_nb.display import figures
 from llm_nb.display.live.frame import pack, show_live
 from llm_nb.models.gpt2 import GPT2
+from llm_nb.models.modes import evaluating
 from llm_nb.text.bpe import ByteLevelBPE
 from llm_nb.text.vocabulary import Vocabulary
 
@@ -47,11 +48,8 @@ def prompt_ids(tokenizer: ByteLevelBPE | Vocabulary, prompt: str) -> list[int]:
 @torch.no_grad()
 def next_logits(model: GPT2, ids: Sequence[int]) -> Tensor:
     """Logits (V) of the token after ``ids``, without dropout."""
-    was_training = model.training
-    model.eval()
-    logits = model(torch.tensor([list(ids)], device=model.device))[0, -1].float().cpu()
-    model.train(was_training)
-    return logits
+    with evaluating(model):
+        return model(torch.tensor([list(ids)], device=model.device))[0, -1].float().cpu()
 
 
 def search_tree(

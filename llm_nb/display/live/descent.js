@@ -71,8 +71,8 @@ export function mount(root, data) {
   const play = button("Play", () => { playing ? changed() : run(); });
   play.hidden = calm();
 
-  const land = plot({ title: "Map of the loss with the path of each optimiser; the sliders Start x and Start y move its start", xlabel: "parameter x", ylabel: "parameter y", width: 440, height: 350 });
-  const losses = plot({ title: "Loss above the surface’s lowest, after each step", xlabel: "step", ylabel: "loss − lowest", width: 440, height: 350 });
+  const land = plot({ title: "Map of the loss with the path of each optimiser; the sliders Start x and Start y move its start", xlabel: "parameter x", ylabel: "parameter y", width: 440, height: 300 });
+  const losses = plot({ title: "Loss above the surface’s lowest, after each step", xlabel: "step", ylabel: "loss − lowest", width: 440, height: 300 });
   const clip = (id, { left, right, top, bottom }) =>
     svg("clipPath", { id }, svg("rect", { x: left, y: top, width: right - left, height: bottom - top }));
   const bands = svg("g", { class: "bands" });

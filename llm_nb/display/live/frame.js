@@ -6,7 +6,8 @@ export function themeOf(page, system) {
   const root = page.documentElement;
   const body = page.body;
   const said = root.dataset.theme ?? root.getAttribute("theme") ?? body.dataset.vscodeThemeKind;
-  if (said) return said.includes("dark") ? "dark" : "light";
+  // "vscode-high-contrast" alone is dark; its other half ends in "-light".
+  if (said) return said.includes("dark") || said === "vscode-high-contrast" ? "dark" : "light";
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "true" ? "light" : "dark";
   return system;
 }

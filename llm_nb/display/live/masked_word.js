@@ -34,14 +34,14 @@ export function surprise(p) {
 export function hide(story, at, way) {
   if (way === "next") {
     const first = Math.min(at, story.next.length - 1);
-    return story.next[first].map((entry, i) => ({ place: first + i, entry }));
+    return story.next[first]?.map((entry, i) => ({ place: first + i, entry })) ?? null;
   }
   const token = story.tokens[at];
   if (way === "every" && story.tokens.filter((other) => other === token).length > 1) {
     const group = story.every.find(({ places }) => places.includes(at));
     return group ? group.places.map((place, i) => ({ place, entry: group.entries[i] })) : null;
   }
-  return [{ place: at, entry: story.one[at] }];
+  return story.one[at] && [{ place: at, entry: story.one[at] }];
 }
 
 // The places of a story's sentences: [[0, 1, 2], [3, …], …]; `stop` is the id of the full stop.
@@ -109,7 +109,9 @@ export function mount(root, data) {
     if (!hidden) {
       panels.replaceChildren();
       const word = words[story.tokens[at]];
-      said.say(`Without any “${word}” too many stories of the language might fit to count them all: hide this word alone.`);
+      const without = { one: `“${word}”`, next: `“${word}” and its neighbour`, every: `any “${word}”` }[way.value];
+      const instead = way.value === "one" ? "another word" : "this word alone";
+      said.say(`Without ${without} too many stories of the language might fit to count them all: hide ${instead}.`);
       return;
     }
     // Of a word's many mentions, the one that was chosen.

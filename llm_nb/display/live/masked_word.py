@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llm_nb.data.microworld.cloze import MOST, candidates
+from llm_nb.data.microworld.cloze import MOST, TooManyTellings, candidates
 from llm_nb.data.microworld.masking import hidden_batch, masked_vocabulary
 from llm_nb.data.microworld.stories import Story
 from llm_nb.display import figures
@@ -125,7 +125,7 @@ def _story(model: BertForMaskedLM, words: list[str], vocabulary: Vocabulary) -> 
         for places, rows in zip(hidden, said, strict=True):
             try:
                 truth = candidates(words, places, most=most)
-            except ValueError:
+            except TooManyTellings:
                 found.append(None)
                 continue
             pairs = zip(places, rows, strict=True)
@@ -133,7 +133,7 @@ def _story(model: BertForMaskedLM, words: list[str], vocabulary: Vocabulary) -> 
         return found
 
     n = len(words)
-    one = [made[0] for made in entries([[i] for i in range(n)]) if made]
+    one = [made and made[0] for made in entries([[i] for i in range(n)])]
     mentions = [[i for i in range(n) if words[i] == word] for word in dict.fromkeys(words)]
     several = [places for places in mentions if len(places) > 1]
     every = zip(several, entries(several, TELLINGS), strict=True)
@@ -146,11 +146,14 @@ def _story(model: BertForMaskedLM, words: list[str], vocabulary: Vocabulary) -> 
     }
 
 
-def _start(entries: Sequence[list[Any]]) -> int:
+def _start(entries: Sequence[list[Any] | None]) -> int:
     """The place to begin with: the truth leaves a choice of a few words, and of all such places the
     model gives them the most here."""
     found = {}
-    for place, (_, said, true, _) in enumerate(entries):
+    for place, made in enumerate(entries):
+        if made is None:
+            continue
+        _, said, true, _ = made
         if 2 <= sum(p > 0 for p in true) <= SHOWN // 2:
             found[place] = math.fsum(p for p, q in zip(said, true, strict=True) if q > 0)
     return max(found, key=lambda place: found[place], default=0)

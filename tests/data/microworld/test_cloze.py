@@ -8,7 +8,7 @@ import pytest
 
 from llm_nb.data.microworld import Grammar, every_story, story
 from llm_nb.data.microworld import lexicon as w
-from llm_nb.data.microworld.cloze import candidates
+from llm_nb.data.microworld.cloze import TooManyTellings, candidates
 
 SMALL = Grammar(
     people=1, lying=1, names=w.NAMES[:3], places=w.PLACES[:2], things=w.THINGS[:2],
@@ -76,7 +76,7 @@ def test_what_cannot_be_answered():
         candidates(["red", *words[1:]], [3])
     with pytest.raises(ValueError, match="no story of the microworld has these words"):
         candidates(words[:-1], [3])
-    with pytest.raises(ValueError, match="hide fewer words"):
+    with pytest.raises(TooManyTellings, match="hide fewer words"):
         candidates(words, range(len(words)), most=50)
     with pytest.raises(ValueError, match="language is 'de'"):
         candidates(words, [0], "de")
