@@ -79,7 +79,8 @@ def document(name: str, data: Mapping[str, object], title: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)}</title><style>\n{style}</style></head>"
-        f'<body><main aria-label="{html.escape(title)}"></main><script id="data" type="application/json">{text}</script>'
+        f'<body><main aria-label="{html.escape(title)}"></main>'
+        f'<script id="data" type="application/json">{text}</script>'
         f'<script>\n"use strict";\n{bundle("frame", name)}frame.start({name}.mount);\n</script>'
         "</body></html>"
     )
