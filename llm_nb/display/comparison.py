@@ -9,11 +9,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from llm_nb.display.style import PALETTE, house_style
+from llm_nb.display.style import DASHES, MARKERS, PALETTE, house_style
 
 Record = Mapping[str, Any]
-_DASHES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def against_time(runs: Mapping[str, Sequence[Record]]) -> tuple[Figure, str]:
@@ -38,7 +36,7 @@ def against_time(runs: Mapping[str, Sequence[Record]]) -> tuple[Figure, str]:
     with house_style():
         figure, axes = plt.subplots(figsize=(7, 4.2))
         for i, (name, records) in enumerate(runs.items()):
-            colour, marker = PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)]
+            colour, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
             curves = np.array([_points(record) for record in records], dtype=float)
             x, y = curves.mean(0).T  # (points,) each
             axes.plot(
@@ -48,7 +46,7 @@ def against_time(runs: Mapping[str, Sequence[Record]]) -> tuple[Figure, str]:
                 color=colour,
                 marker=marker,
                 markersize=5,
-                linestyle=_DASHES[i % 4],
+                linestyle=DASHES[i % 4],
             )
             if len(x) > 1:
                 low, high = curves[..., 1].min(0), curves[..., 1].max(0)

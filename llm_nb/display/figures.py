@@ -9,10 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from llm_nb.display.style import PALETTE, SEQUENTIAL, house_style
-
-_DASHES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D")
+from llm_nb.display.style import DASHES, MARKERS, PALETTE, SEQUENTIAL, house_style
 
 
 def curves(
@@ -35,13 +32,13 @@ def curves(
         figure, axes = plt.subplots(figsize=(7, 3.8))
         for i, (name, (x, y)) in enumerate(series.items()):
             axes.plot(
-                x, y, marker=_MARKERS[i % 4], markersize=4.5, linestyle=_DASHES[i % 4], label=name
+                x, y, marker=MARKERS[i % 4], markersize=4.5, linestyle=DASHES[i % 4], label=name
             )
         if logx:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
         for i, (name, level) in enumerate((levels or {}).items()):
-            axes.axhline(level, color="#555555", linestyle=_DASHES[(i + 1) % 4], linewidth=1.2)
+            axes.axhline(level, color="#555555", linestyle=DASHES[(i + 1) % 4], linewidth=1.2)
             axes.annotate(
                 f"{name} {level:.2f}", (1, level), xycoords=("axes fraction", "data"),
                 xytext=(4, 0), textcoords="offset points", va="center", fontsize=9, color="#333333",
@@ -62,7 +59,9 @@ def bars(
         figure, axes = plt.subplots(figsize=(6.5, 0.9 + 0.3 * len(labels)))
         drawn = axes.barh(range(len(labels)), values, color=PALETTE[0], height=0.7)
         axes.bar_label(drawn, fmt="%.2f", padding=4, fontsize=9.5)
-        axes.set_yticks(range(len(labels)), labels, family="monospace" if monospace else None)
+        font = "monospace" if monospace else None
+        # A label is a token as it is: dollar signs are no formula.
+        axes.set_yticks(range(len(labels)), labels, family=font, parse_math=False)
         axes.invert_yaxis()
         axes.grid(False, axis="y")
         axes.set_xlim(0, max(values) * 1.15)
@@ -82,7 +81,7 @@ def dots(
         figure, axes = plt.subplots(figsize=(7, 1.1 + 0.42 * len(rows)))
         for i, (name, values) in enumerate(series.items()):
             axes.plot(
-                values, range(len(rows)), _MARKERS[i % 4], markersize=8, label=name,
+                values, range(len(rows)), MARKERS[i % 4], markersize=8, label=name,
                 markerfacecolor="white" if i >= 4 else None,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), rows)

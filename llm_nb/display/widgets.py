@@ -23,7 +23,7 @@ from torch import Tensor
 
 from llm_nb.display import figures
 from llm_nb.display.controls import Field, Menu, Slider, controlled
-from llm_nb.display.style import house_style
+from llm_nb.display.style import DASHES, house_style
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.modes import evaluating
 from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
@@ -78,7 +78,7 @@ def draw_fit(fitted: Fitted) -> tuple[Figure, str]:
 
 
 def _plot_losses(axes: Axes, losses: Losses) -> None:
-    for (name, (steps, values)), dash in zip(losses.items(), ("-", "--", "-.", ":"), strict=False):
+    for (name, (steps, values)), dash in zip(losses.items(), DASHES, strict=False):
         axes.plot(steps, values, dash, label=f"{name} loss")
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     axes.legend(fontsize=9)

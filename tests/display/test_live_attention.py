@@ -80,3 +80,12 @@ def test_words_it_does_not_know() -> None:
     assert cut == [["don", "'", "t", "stop"], ["你好", ",", "世界"], list("abcde"), []]
     with pytest.raises(ValueError, match="does not know 'elephant'"):
         live.attention(microworld_model("gpt2"), word_vocabulary().tokens, "the elephant")
+
+
+def test_names_beside_the_cells_are_cut() -> None:
+    names = ["twelve signs", "thirteen sign", "语言模型预测下一个词元吗呢"]
+    assert in_node("heatmap", "m.shortened(x)", *names) == [
+        "twelve signs",
+        "thirteen si…",
+        "语言模型预测下一个词元…",
+    ]

@@ -224,10 +224,10 @@ def test_bytes_as_names_and_the_size_of_the_data() -> None:
 
 def test_probabilities_in_few_signs() -> None:
     values = [0.25, 0.0004, 0.0]
-    assert in_node("decoding", "m.share(x)", *values) == ["0.250", "<0.001", "0"]
+    assert in_node("kit", "m.share(x)", *values) == ["0.250", "<0.001", "0"]
     logs = [math.log(p) for p in (0.17, 0.031, 0.0042, 0.000996, 9.99e-6)]
     assert in_node("beampanel", "m.chance(x)", *logs) == [
-        "0.17", "0.031", "0.0042", "1.0·10⁻³", "1.0·10⁻⁵",
+        "0.17", "0.031", "0.0042", "1.0×10⁻³", "1.0×10⁻⁵",
     ]  # fmt: skip
     assert in_node("decoding", "m.ending(x, 20)", "short", "one two . three four five") == [
         "short", "… three four five",
@@ -237,6 +237,7 @@ def test_probabilities_in_few_signs() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"prompts": []}, "there is no prompt: give at least one"),
         ({"prompts": [" "]}, "a prompt is empty"),
         ({"prompts": ["the elephant"]}, "does not know 'elephant'"),
         ({"stop": "!"}, "stop is '!', which is no token"),

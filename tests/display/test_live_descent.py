@@ -150,3 +150,22 @@ def test_powers_of_ten_are_readable() -> None:
         [-40, -30, -20, -10, 0],
     ]
     assert in_node("powers", "m.powerOfTen(x)", -12) == ["10⁻¹²"]
+
+
+def test_what_became_of_an_optimiser() -> None:
+    """In words: on the map, off and back, off, climbing, and broken off."""
+    expression = """m.fate("SGD", x.map(([at, loss]) => ({ at: [at, 0], loss })), 2,
+      { x: [-1, 1], y: [-1, 1], lowest: 0 })"""
+    paths = [
+        [[0, 3], [0.5, 2], [0.6, 1]],
+        [[0, 3], [2, 2], [0.6, 1]],
+        [[0, 3], [2, 2], [3, 1]],
+        [[0, 3], [2, 4], [3, 5]],
+        [[0, 3], [2, 4]],
+    ]
+    stays, back, off, climbs, broke = in_node("descent", expression, *paths)
+    assert stays == "SGD 1, never turning back"
+    assert back == "SGD 1, turning back 1 time, having left the map at step 1 and come back"
+    assert off == "SGD 1, never turning back, off the map since step 1"
+    assert climbs == "SGD leaves the map at step 1 and climbs to 5: it diverges"
+    assert broke == "SGD leaves the map at step 1 and grows beyond all numbers: it diverges"

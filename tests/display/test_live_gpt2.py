@@ -195,3 +195,7 @@ def test_what_it_will_not_read(shipped: tuple[GPT2, ByteLevelBPE]) -> None:
     assert in_node("gpt2", caught % source, file) == ["the context of 256 tokens is full"]
     source = "m.reading(m.readModel(x)).feed(4096)"
     assert in_node("gpt2", caught % source, file) == ["id 4096 is outside the vocabulary of 4096"]
+
+
+def test_a_full_context_goes_on_with_its_later_half() -> None:
+    assert in_node("writer", "m.forget(x, 4)", [9, 1, 2, 3]) == [[9, 2, 3]]

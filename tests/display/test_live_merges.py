@@ -88,7 +88,7 @@ def test_pair_counts_in_order() -> None:
     expression = "((c) => [c.words, c.counts, m.ranked(c.words, c.counts)])(m.cut(x))"
     for words, counts, pairs in in_node("merges", expression, *texts):
         assert pairs == expected(words, counts)
-    assert in_node("merges", "m.mergePair(x, 1, 1, 9)", [1, 1, 1, 2]) == [[9, 1, 2]]
+    assert in_node("bpe", "m.mergePair(x, 1, 1, 9)", [1, 1, 1, 2]) == [[9, 1, 2]]
 
 
 def test_bytes_per_token() -> None:
@@ -117,3 +117,5 @@ def test_the_picture_says_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None
     live.merges({"Mine": ("low low lower", "slow")})
     assert "The first tokens made are “lo”, “low”, “ low”, " in shown[0]
     assert "from 1 to 4.33, for another text to 2.00" in shown[0]
+    live.merges({"Mine": ("a", "b")})
+    assert shown[1].endswith("No pair of neighbours is there to merge.")

@@ -16,6 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator, Page
 
+    from llm_nb.models.gpt2 import GPT2
+
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "_build" / "html"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -89,6 +91,14 @@ def browser() -> Iterator[Browser]:
         opened = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def model() -> GPT2:
+    """The microworld's GPT-2, for the figures that show a trained model."""
+    from llm_nb.shipped import microworld_model
+
+    return microworld_model("gpt2")  # type: ignore[return-value]
 
 
 @pytest.fixture

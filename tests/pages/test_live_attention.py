@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from playwright.sync_api import expect
 
@@ -10,14 +9,9 @@ from llm_nb.data.microworld.batches import word_vocabulary
 from llm_nb.display import live
 from llm_nb.models.attention import attention_weights
 from llm_nb.models.gpt2 import GPT2, Block
-from llm_nb.shipped import microworld_model
+from tests.pages.driving import fits
 
 SENTENCE = "Lucy had a golden bucket. Kevin found the bucket"
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT2:
-    return microworld_model("gpt2")  # type: ignore[return-value]
 
 
 def weights(model: GPT2, sentence: str, head: int, causal: bool = True) -> torch.Tensor:
@@ -72,6 +66,17 @@ def test_the_readers_own_words(open_live, model: GPT2) -> None:
     expect(figure.locator(".hint").first).to_contain_text("an, elephant, 大象")
     figure.get_by_label("Who looks").select_option("4")
     expect(figure.get_by_role("status")).to_contain_text("“大象” looks most at")
+    for sentence in (
+        "语言模型预测下一个词元",
+        "an internationalisation Donaudampfschifffahrt ends",
+    ):
+        field.fill(sentence)  # the names stay inside the picture, and the cells keep their size
+        expect(figure.locator(".heat text").first).to_be_visible()
+        outside = """(svg) => [...svg.querySelectorAll("text")].filter((name) => {
+            const [of, all] = [name.getBoundingClientRect(), svg.getBoundingClientRect()];
+            return of.left < all.left || of.right > all.right || of.top < all.top; }).length"""
+        assert figure.locator(".heat").evaluate(outside) == 0
+        assert figure.locator(".heat rect.cell").first.bounding_box()["width"] > 20
     field.fill("")
     expect(figure.get_by_role("status")).to_have_text("Type a sentence to see its attention.")
     field.fill("Kevin gave Lucy the bucket")
@@ -88,7 +93,7 @@ def test_theme_height_and_a_phone(open_live, model: GPT2) -> None:
         lambda: live.attention(model, word_vocabulary().tokens, SENTENCE), width=390
     )
     root = figure.locator("html")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(page)
     ground = """() => { const inside = document.querySelector("iframe").contentWindow;
         return inside.getComputedStyle(inside.document.body).backgroundColor; }"""
     assert page.evaluate(ground) == "rgb(255, 255, 255)"

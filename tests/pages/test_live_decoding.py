@@ -14,15 +14,10 @@ from llm_nb.display import live
 from llm_nb.display.live.decoding import next_logits, prompt_ids
 from llm_nb.generation import beam_search, next_token_probs
 from llm_nb.models.gpt2 import GPT2
-from llm_nb.shipped import microworld_model
 from tests.display.test_live_decoding import prompts
+from tests.pages.driving import fits
 
 SHOWN = 14
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT2:
-    return microworld_model("gpt2")  # type: ignore[return-value]
 
 
 def show(model: GPT2, view: str = "sampling"):
@@ -205,12 +200,7 @@ def test_steps_and_candidates(open_live, model: GPT2) -> None:
 def test_a_phone_in_the_dark(open_live, model: GPT2, view: str) -> None:
     page, figure = open_live(show(model, view), theme="dark", width=390)
     expect(figure.locator(".panel:visible")).to_have_count(1)
-    sideways = "document.documentElement.scrollWidth"
-    assert page.evaluate(sideways) <= 390
-    assert page.frames[1].evaluate(sideways) <= 390
-    main = "(x => [x.scrollWidth, x.clientWidth])(document.querySelector('main'))"
-    wide, room = page.frames[1].evaluate(main)
-    assert wide <= room
+    fits(page)
     other = {"sampling": "beams", "beams": "sampling"}[view]
     figure.get_by_label("Choose").select_option(other)
     expect(figure.locator(".ranking")).to_be_visible(visible=other == "beams")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, expect
 
 from llm_nb.display import live
 from llm_nb.display.live.descent import STEPS, SURFACES, torch_path
+from tests.pages.driving import fits, settle
 
 VALLEY = SURFACES["valley"]
 WORD = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam", "adamw": "AdamW"}
@@ -24,10 +25,6 @@ def told(figure: FrameLocator, name: str) -> str:
 
 def put(figure: FrameLocator, label: str, value: float) -> None:
     figure.get_by_label(label, exact=True).fill(f"{value:g}")
-
-
-def settle(page: Page) -> None:
-    page.wait_for_timeout(250)  # the summary waits until the reader pauses
 
 
 def height(name: str, rate: float, start: tuple[float, float] = VALLEY.start) -> float:
@@ -146,6 +143,4 @@ def test_a_phone(open_live) -> None:
     for surface in SURFACES:
         figure.get_by_label("Surface", exact=True).select_option(surface)
         settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        sizes = figure.locator("main").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
-        assert sizes[0] == sizes[1]
+        fits(page)

@@ -6,17 +6,14 @@ import re
 
 import pytest
 import torch
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, expect
 from torch import Tensor
 
 from llm_nb.display import live
 from llm_nb.display.live.gates import CELLS, STEPS, gradients, layer
+from tests.pages.driving import fits, settle
 
 POWER = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
-
-
-def settle(page: Page) -> None:
-    page.wait_for_timeout(250)  # the summary waits until the reader pauses
 
 
 def said(figure: FrameLocator) -> dict[str, float]:
@@ -119,6 +116,4 @@ def test_a_phone(open_live) -> None:
     for cell in CELLS:
         figure.get_by_label("Cell", exact=True).select_option(cell)
         expect(figure.locator(".gate-title")).to_contain_text(cell.upper())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        sizes = figure.locator("main").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
-        assert sizes[0] == sizes[1]
+        fits(page)

@@ -11,6 +11,7 @@ from llm_nb.data.microworld.masking import masked_vocabulary
 from llm_nb.display import live
 from llm_nb.display.live.masked_word import guesses
 from llm_nb.shipped import microworld_model
+from tests.pages.driving import fits
 
 TOLD = [story(4), story(7)]
 NAME = TOLD[0].words()[0]
@@ -98,7 +99,4 @@ def test_a_phone(open_live) -> None:
     )
     figure.get_by_role("combobox", name="Hide").select_option("next")
     expect(figure.locator("section")).to_have_count(2)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    inside = """() => { const root = document.querySelector("iframe").contentDocument.documentElement;
-        return root.scrollWidth - root.clientWidth; }"""
-    assert page.evaluate(inside) == 0
+    fits(page)

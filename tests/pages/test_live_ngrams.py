@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from llm_nb.display import live
 from llm_nb.models.ngram import AddK, KneserNey
+from tests.pages.driving import fits
 
 if TYPE_CHECKING:
     from playwright.sync_api import FrameLocator
@@ -54,7 +55,7 @@ def test_the_reader_types_and_chooses(open_live) -> None:
     k.fill("-3")
     says(figure, "The 3-gram model")
     says(figure, bits(AddK(3, 256, k=0.001).fit(list(TRAIN.encode())), "she sells 海"))
-    rates = figure.get_by_label("Bits per byte").locator(".number")
+    rates = figure.get_by_label("Bits per byte", exact=True).locator(".number")
     model = AddK(3, 256, k=0.001).fit(list(TRAIN.encode()))
     paid = -model.log2_probs(list(HELD_OUT.encode())).mean()
     expect(rates.nth(1)).to_have_text(f"{paid:.2f}")
@@ -79,4 +80,4 @@ def test_what_may_come_at_the_cursor(open_live) -> None:
     expect(first).to_have_text(likeliest_after("sh"))
     box.fill("")
     says(figure, "Type a text")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    fits(page)

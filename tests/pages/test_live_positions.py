@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import math
 
-import pytest
 from playwright.sync_api import FrameLocator, expect
 
 from llm_nb.display import live
 from llm_nb.display.live.positions import POSITIONS, cosine_table
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.positions import sinusoids
-from llm_nb.shipped import microworld_model
-
-
-@pytest.fixture(scope="module")
-def model() -> GPT2:
-    return microworld_model("gpt2")  # type: ignore[return-value]
+from tests.pages.driving import fits
 
 
 def said(number: float, digits: int = 2) -> str:
@@ -138,8 +132,4 @@ def test_on_a_phone_with_little_motion(open_live, model: GPT2) -> None:
     for name in ("The table", "As clock hands", "How alike"):
         figure.get_by_role("button", name=name).click()
         page.wait_for_timeout(100)
-        inside = (
-            "document.querySelector('iframe').contentDocument.querySelector('main').scrollWidth"
-        )
-        assert page.evaluate(inside) <= 390
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        fits(page)

@@ -4,6 +4,7 @@
 
 import { heat } from "./heatmap.js";
 import { bars, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
+import { largest } from "./sampling.js";
 import { dot, entropy, generator, layerNorm, matmul, normal, softmax, unpack } from "./numbers.js";
 
 export const MASKS = {
@@ -18,8 +19,7 @@ export function cut(text, limit) {
 }
 
 // The layer's input for each piece: layer norm of token plus position vector, (T, C).
-export function inputs(pieces, { vocabulary, tokens, positions, gain, bias }) {
-  const spread = Math.sqrt(tokens.flat().reduce((sum, x) => sum + x * x, 0) / tokens.flat().length);
+export function inputs(pieces, { vocabulary, tokens, positions, gain, bias, spread }) {
   const invented = (piece) => {
     let seed = 2166136261; // FNV-1a over the letters: the same word, the same vector
     for (const letter of piece) seed = Math.imul(seed ^ letter.codePointAt(0), 16777619);
@@ -49,10 +49,12 @@ export function attend(q, k, v, allowed, temperature = 1) {
 
 // The layer that Python's attention_data packed; each head has projections for q, k and v.
 export function layerOf(data) {
-  const vector = (name) => [name, unpack(data[name])];
+  const parts = ["tokens", "positions", "gain", "bias"].map((name) => [name, unpack(data[name])]);
+  const numbers = parts[0][1].flat();
   return {
     vocabulary: data.vocabulary,
-    ...Object.fromEntries(["tokens", "positions", "gain", "bias"].map(vector)),
+    ...Object.fromEntries(parts),
+    spread: Math.sqrt(dot(numbers, numbers) / numbers.length), // of the token vectors' numbers
     heads: data.heads.map((head) =>
       head.map(({ weight, bias }) => ({ weight: unpack(weight), bias: unpack(bias) }))),
   };
@@ -100,7 +102,8 @@ export function mount(root, data) {
       said.say("Type a sentence to see its attention.");
       return;
     }
-    const [q, k, v] = heads[Number(head.value)].map((part) => project(inputs(pieces, model), part));
+    const x = inputs(pieces, model);
+    const [q, k, v] = heads[Number(head.value)].map((part) => project(x, part));
     const { scores, weights } = attend(q, k, v, MASKS[mask.value], temperature.value);
     const shown = weights.map((line, i) => line.map((w, j) => (scores[i][j] === -Infinity ? NaN : w)));
     matrix.update(shown, pieces, pieces, at);
@@ -113,7 +116,7 @@ export function mount(root, data) {
       text: scores[i][s] === -Infinity ? "masked" : fixed(weights[i][s]),
     })));
     explain(q[i], k[j], scores[i], weights[i]);
-    const best = weights[i].indexOf(Math.max(...weights[i]));
+    const [[best]] = largest(weights[i], 1);
     const open = scores[i].filter((x) => x > -Infinity).length;
     said.say(
       `In head ${Number(head.value) + 1}, “${pieces[i]}” looks most at “${pieces[best]}”, with ${fixed(weights[i][best])} of its weight; ` +

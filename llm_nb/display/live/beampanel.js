@@ -3,20 +3,18 @@
 
 import { same, search } from "./beams.js";
 import { button, choice, controls, el, fixed, slider, summary } from "./kit.js";
+import { scientific } from "./powers.js";
 import { treeView } from "./tree.js";
-
-const WIDEST = 4;
-const LONGEST = 5;
 
 // A probability given by its logarithm, with two digits.
 export function chance(logProb) {
   const p = Math.exp(logProb);
   if (p === 0 || p >= 0.001) return fixed(p, p < 0.01 ? 4 : p < 0.1 ? 3 : 2);
-  const [digits, power] = p.toExponential(1).split("e-");
-  return `${digits}·10⁻${power.replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d])}`;
+  return scientific(p);
 }
 
 export function beamPanel(data, name, changed) {
+  const { widest: WIDEST, longest: LONGEST } = data;
   let prompt = null;
   let chosen = []; // the path of the candidate whose arithmetic is shown
   let steps = 0; // of the search as it is set

@@ -3,14 +3,35 @@
 
 // GPT-2's split. Python's \s is Unicode's White_Space; JavaScript's \s is not (U+FEFF, U+0085).
 // Letters and digits are those of the browser's Unicode version.
-export const PATTERN =
+const PATTERN =
   /'(?:s|t|re|ve|m|ll|d)| ?(?:\p{L}+|\p{N}+|[^\p{White_Space}\p{L}\p{N}]+)|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 // The byte of each of the ids 0 to 255: first those that print, then the others.
-export const BYTES = [...Array(256).keys()].sort((a, b) => prints(b) - prints(a) || a - b);
+const BYTES = [...Array(256).keys()].sort((a, b) => prints(b) - prints(a) || a - b);
 
 function prints(byte) {
   return Number((byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174);
+}
+
+// A pair of neighbouring ids as one number; in the order of these numbers the smaller pair comes first.
+const SHIFT = 2 ** 21;
+export const keyOf = (left, right) => left * SHIFT + right;
+export const pairOf = (key) => [Math.floor(key / SHIFT), key % SHIFT];
+
+// `ids` with every pair left, right replaced by `made`, from left to right.
+export function mergePair(ids, left, right, made) {
+  const out = [];
+  for (let i = 0; i < ids.length; i++) {
+    const here = ids[i] === left && ids[i + 1] === right;
+    out.push(here ? made : ids[i]);
+    if (here) i++;
+  }
+  return out;
+}
+
+// A byte in hexadecimal digits.
+export function hex(byte) {
+  return byte.toString(16).toUpperCase().padStart(2, "0");
 }
 
 // A tokenizer from [left, right, left, right, …] in the order learned, and special tokens' strings.
@@ -19,9 +40,8 @@ export function tokenizer(merges, specials = []) {
   BYTES.forEach((byte, id) => { idOfByte[byte] = id; });
   const bytes = BYTES.map((byte) => [byte]);
   const merged = new Map();
-  const key = (left, right) => left * 2 ** 21 + right;
   for (let i = 0; i < merges.length; i += 2) {
-    merged.set(key(merges[i], merges[i + 1]), bytes.length);
+    merged.set(keyOf(merges[i], merges[i + 1]), bytes.length);
     bytes.push([...bytes[merges[i]], ...bytes[merges[i + 1]]]);
   }
   const ordinary = bytes.length;
@@ -33,28 +53,16 @@ export function tokenizer(merges, specials = []) {
   function firstLearned(ids) {
     let found = null;
     for (let i = 0; i + 1 < ids.length; i++) {
-      const id = merged.get(key(ids[i], ids[i + 1]));
+      const id = merged.get(keyOf(ids[i], ids[i + 1]));
       if (id !== undefined && (!found || id < found.id)) found = { id, left: ids[i], right: ids[i + 1] };
     }
     return found;
   }
 
-  function merge(ids, { id, left, right }) {
-    const out = [];
-    for (let i = 0; i < ids.length; i++) {
-      const here = ids[i] === left && ids[i + 1] === right;
-      out.push(here ? id : ids[i]);
-      if (here) i++;
-    }
-    return out;
-  }
-
-  const start = (word) => Array.from(utf8.encode(word), (byte) => idOfByte[byte]);
-
   function encodeWord(word) {
     if (remembered.has(word)) return remembered.get(word);
-    let ids = start(word);
-    for (let pair = firstLearned(ids); pair; pair = firstLearned(ids)) ids = merge(ids, pair);
+    let ids = Array.from(utf8.encode(word), (byte) => idOfByte[byte]);
+    for (let next = firstLearned(ids); next; next = firstLearned(ids)) ids = mergePair(ids, next.left, next.right, next.id);
     if (remembered.size < 10_000) remembered.set(word, ids);
     return ids;
   }
@@ -65,24 +73,10 @@ export function tokenizer(merges, specials = []) {
   }
 
   return {
-    size: bytes.length,
-    isSpecial: (id) => id >= ordinary,
     special: (text) => ordinary + specials.indexOf(text),
-    tokenBytes,
     split,
     // A special token's string in the text is ordinary text, as in Python.
     encode: (text) => split(text).flatMap(encodeWord),
-    // Every stage of one pre-token: the ids, and the merge that comes next (null at the end).
-    stages(word) {
-      const found = [];
-      let ids = start(word);
-      for (;;) {
-        const next = firstLearned(ids);
-        found.push({ ids, next });
-        if (!next) return found;
-        ids = merge(ids, next);
-      }
-    },
     // Bytes that are no UTF-8 become U+FFFD; `open` keeps back a character that has only begun.
     decode(ids, open = false) {
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -94,7 +88,7 @@ export function tokenizer(merges, specials = []) {
       try {
         return visible(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(own));
       } catch {
-        return `⟨${Array.from(own, (byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join(" ")}⟩`;
+        return `⟨${Array.from(own, hex).join(" ")}⟩`;
       }
     },
   };

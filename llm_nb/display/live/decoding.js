@@ -1,7 +1,8 @@
 // Decoding over the next-token distributions of a trained model: one token by temperature, top-k
 // and top-p (Fan et al. 2018; Holtzman et al. 2020), several by beam search (beampanel.js).
 
-import { button, choice, controls, el, fixed, oncePerFrame, slider, summary } from "./kit.js";
+import { visible } from "./bpe.js";
+import { button, choice, controls, el, fixed, numberField, oncePerFrame, share, slider, summary } from "./kit.js";
 import { entropy, generator, unpack } from "./numbers.js";
 import { largest, nextTokenProbs, sample } from "./sampling.js";
 import { beamPanel } from "./beampanel.js";
@@ -40,17 +41,6 @@ export function drawNumber(probs, seed, n) {
   return sample(probs, random());
 }
 
-// A probability in as few signs as say it.
-export function share(p) {
-  if (p === 0) return "0";
-  return p < 0.0005 ? "<0.001" : fixed(p, 3);
-}
-
-// Spaces and line ends as marks, since they are tokens' own.
-export function visible(text) {
-  return text.replaceAll(" ", "␣").replaceAll("\n", "↵").replaceAll("\t", "⇥");
-}
-
 // The end of a text: its last words, as many as fit.
 export function ending(text, limit) {
   const signs = [...text];
@@ -69,7 +59,7 @@ function samplingPanel(data, name, changed) {
   const temperature = slider("Temperature τ", { min: 0, max: 2, step: 0.05, value: 1, show: (x) => (x ? fixed(x) : "0: greedy") }, turned);
   const topK = slider("Top-k", { min: 0, max: ks.length - 1, step: 1, value: ks.length - 1, show: (at) => (ks[at] < V ? String(ks[at]) : "all") }, turned);
   const topP = slider("Top-p", { min: 0.05, max: 1, step: 0.05, value: 0.9, show: (p) => (p < 1 ? fixed(p) : "1: all") }, turned);
-  const seed = el("input", { type: "number", min: 0, max: 999999, step: 1, value: 0, oninput: turned });
+  const seed = numberField("Seed", { max: 999999, value: 0 }, turned);
   const one = button("Draw one", () => { seen += 1; changed(); });
   const many = button("Draw 100", () => { seen += 100; changed(); });
   const again = button("Clear", turned);
@@ -83,7 +73,7 @@ function samplingPanel(data, name, changed) {
   const table = el("table", { class: "tokens" }, el("thead", {}, el("tr", {}, ...heads)), body);
   const node = el("section", { class: "panel" },
     controls(temperature, topK, topP), said.node, table, key,
-    controls(el("label", { class: "choice" }, el("span", {}, "Seed"), seed), one, many, again), result, others,
+    controls(seed, one, many, again), result, others,
     guide,
   );
 
@@ -100,7 +90,7 @@ function samplingPanel(data, name, changed) {
   function update() {
     const dials = { temperature: temperature.value, topK: ks[topK.value] < V ? ks[topK.value] : null, topP: topP.value };
     const { model, warm, probs, kept, cut, before, after } = dialled(logits, dials);
-    const start = Math.max(0, Math.floor(Number(seed.value)) || 0);
+    const start = seed.value;
     const counts = new Map(drawn(probs, start, seen));
     const latest = seen ? drawNumber(probs, start, seen) : -1;
     const top = largest(logits, SHOWN).map(([id]) => id);

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from llm_nb.data.microworld.batches import BEGIN
 from llm_nb.display import figures
-from llm_nb.display.live.frame import pack, show_live
+from llm_nb.display.live.frame import pack, show_live, visible
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.modes import evaluating
 from llm_nb.text.bpe import ByteLevelBPE
@@ -66,7 +66,9 @@ def search_tree(
     def after(path: Path) -> list[tuple[int, float]]:
         if path not in tree:
             best = next_logits(model, [*ids, *path]).log_softmax(-1).topk(2 * WIDEST)
-            tree[path] = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+            # Rounded here, so that the page ranks the same sums.
+            rounded = [round(lp, 6) for lp in best.values.tolist()]
+            tree[path] = list(zip(best.indices.tolist(), rounded, strict=True))
         return tree[path]
 
     for beams in range(1, WIDEST + 1):
@@ -92,9 +94,11 @@ def decoding_data(
     Args: as :func:`decoding`.
 
     Raises:
-        ValueError: ``stop`` is not one token, a prompt is empty, has an unknown word, or is so
-            long that five more tokens are over the model's context.
+        ValueError: there is no prompt, ``stop`` is not one token, or a prompt is empty, has an
+            unknown word, or is so long that five more tokens are over the model's context.
     """
+    if not prompts:
+        raise ValueError("there is no prompt: give at least one")
     names = token_names(tokenizer)
     if stop is not None and stop not in names:
         raise ValueError(f"stop is {stop!r}, which is no token: name one of the vocabulary")
@@ -110,7 +114,7 @@ def decoding_data(
         known = None if truth is None else _known(truth, prompt.split(), names)
         tree: dict[str, list[list[float]]] = {}
         for path, children in search_tree(model, ids, end).items():
-            rows: list[list[float]] = [[id_, round(lp, 6)] for id_, lp in children]
+            rows: list[list[float]] = [[id_, lp] for id_, lp in children]
             if known is not None:
                 true = known(path)
                 rows = [[*row, true.get(int(row[0]), 0.0)] for row in rows]
@@ -125,7 +129,15 @@ def decoding_data(
             one["truth"] = list(map(list, known(()).items()))
         made.append(one)
     joint = " " if isinstance(tokenizer, Vocabulary) else ""
-    return {"names": names, "joint": joint, "stop": end, "view": view, "prompts": made}
+    return {
+        "names": names,
+        "joint": joint,
+        "stop": end,
+        "view": view,
+        "widest": WIDEST,
+        "longest": LONGEST,
+        "prompts": made,
+    }
 
 
 def _known(truth: Truth, words: list[str], names: list[str]) -> Callable[[Path], dict[int, float]]:
@@ -171,7 +183,7 @@ def decoding(
     names = data["names"]
     probs = next_logits(model, prompt_ids(tokenizer, prompts[0])).softmax(-1)
     values, best = (part.tolist() for part in probs.topk(10))
-    labels = [names[i].replace(" ", "␣").replace("\n", "↵") for i in best]
+    labels = [visible(names[i]) for i in best]
     entropy = float(torch.special.entr(probs).sum() / torch.log(torch.tensor(2.0)))
     show_live(
         "decoding",

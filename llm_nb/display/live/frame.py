@@ -63,6 +63,14 @@ def bundle(*names: str) -> str:
     return "\n".join(order.values())
 
 
+_SIGNS = str.maketrans({"\n": "↵", "\t": "→", " ": "·"})
+
+
+def visible(token: str) -> str:
+    """A token with signs for its blanks, as bpe.js shows it."""
+    return token.translate(_SIGNS)
+
+
 def document(name: str, data: Mapping[str, object], title: str) -> str:
     """The whole HTML document of the figure ``name``: style, data, script.
 

@@ -8,7 +8,7 @@ import { jacobians, lengths, run } from "./recurrent.js";
 
 const NAMES = { rnn: "RNN", lstm: "LSTM", gru: "GRU" };
 // Each gate in the order of its weights: its letter, whole name, and what it is squashed by.
-export const GATES = {
+const GATES = {
   rnn: [["h", "new state", "tanh"]],
   lstm: [["i", "input gate", "σ"], ["f", "forget gate", "σ"], ["g", "candidate", "tanh"], ["o", "output gate", "σ"]],
   gru: [["r", "reset gate", "σ"], ["z", "update gate", "σ"], ["n", "candidate", "tanh"]],
@@ -21,7 +21,7 @@ export function layerOf({ w, u, b }) {
   return { w_ih: w.map((v) => [v]), w_hh: u.map((v) => [v]), b_ih: b, b_hh: b.map(() => 0) };
 }
 
-export const INPUTS = {
+const INPUTS = {
   pulse: () => 0,
   noise: (k, random) => 0.3 * normal(random),
   alternating: (k) => (k % 2 ? -1 : 1),

@@ -34,6 +34,12 @@ export function fixed(x, digits = 2) {
   return x < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
+// A probability in as few signs as say it.
+export function share(p) {
+  if (p === 0) return "0";
+  return p < 0.0005 ? "<0.001" : fixed(p, 3);
+}
+
 // Whether the reader asked the system for less motion: then show the end, not the way there.
 export function calm() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -106,7 +112,6 @@ export function toggle(label, value, changed) {
   return {
     node: el("label", { class: "toggle" }, input, " ", label),
     get value() { return input.checked; },
-    set value(x) { input.checked = x; },
   };
 }
 
@@ -120,6 +125,15 @@ export function textField(label, value, changed, { rows = 1, limit = 200 } = {})
     node: labelled("text", label, input),
     get value() { return input.value; },
     set value(x) { input.value = x; },
+  };
+}
+
+// A whole number from 0 to `max`; what is no such number reads as 0.
+export function numberField(label, { max, value }, changed) {
+  const input = el("input", { type: "number", min: 0, max, step: 1, value, oninput: () => changed() });
+  return {
+    node: labelled("choice", label, input),
+    get value() { return Math.min(max, Math.max(0, Math.floor(Number(input.value)) || 0)); },
   };
 }
 
@@ -199,12 +213,12 @@ export function plot({ title, xlabel, ylabel, width = 560, height = 300 }) {
     svg("text", { transform: `translate(14 ${middle[1]}) rotate(-90)`, "text-anchor": "middle" }, ylabel),
   );
   const made = { node, inside, box };
-  made.frame = ({ x, y, xticks = ticks(...x), yticks = ticks(...y), yname = number }) => {
+  made.frame = ({ x, y, yticks = ticks(...y), yname = number }) => {
     made.x = (v) => box.left + ((v - x[0]) / (x[1] - x[0])) * (box.right - box.left);
     made.y = (v) => box.bottom - ((v - y[0]) / (y[1] - y[0])) * (box.bottom - box.top);
     scales.replaceChildren(
       svg("path", { class: "axes", d: `M${box.left} ${box.top}V${box.bottom}H${box.right}` }),
-      ...xticks.flatMap((v) => [
+      ...ticks(...x).flatMap((v) => [
         svg("path", { class: "grid", d: `M${made.x(v)} ${box.top}V${box.bottom}` }),
         svg("text", { x: made.x(v), y: box.bottom + 17, "text-anchor": "middle" }, number(v)),
       ]),
@@ -221,10 +235,10 @@ export function plot({ title, xlabel, ylabel, width = 560, height = 300 }) {
 
 function number(v) {
   const text = Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(0) : String(v);
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
-// Names for what a plot shows: [colour number 1 to 6, text, dash?] each.
+// Names for what a plot shows: [colour number 1 to 5, text, dash?] each.
 export function legend(entries) {
   const key = ([colour, text, dash]) =>
     el("li", {}, svg("svg", { width: 26, height: 10, "aria-hidden": "true" },

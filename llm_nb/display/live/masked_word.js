@@ -6,7 +6,7 @@ import { choice, controls, el, fixed, set, summary } from "./kit.js";
 import { entropy } from "./numbers.js";
 
 const MASK = "[MASK]";
-export const WAYS = [
+const WAYS = [
   ["one", "this word"],
   ["next", "this word and the next"],
   ["every", "every mention of it"],

@@ -1,10 +1,9 @@
 // Byte-level byte-pair encoding learned before the reader's eyes (Sennrich et al. 2016, section 3.2,
 // on bytes as in Radford et al. 2019, section 2.2): what text/bpe.py learns, merge for merge.
 
-import { split, tokenizer } from "./bpe.js";
+import { hex, keyOf, mergePair, pairOf, split, tokenizer } from "./bpe.js";
 import { bars, button, calm, choice, controls, el, fixed, legend, oncePerFrame, plot, slider, summary, svg, textField } from "./kit.js";
 
-const SHIFT = 2 ** 21;
 const bytesOnly = tokenizer([]);
 
 // A text's distinct pre-tokens as ids of bytes, how often each occurs, and which stands where.
@@ -19,38 +18,22 @@ export function cut(text) {
   return { words: [...place.keys()].map(bytesOnly.encode), counts, order };
 }
 
-// How often each pair of neighbours occurs, as a Map from left · 2²¹ + right: in that order of keys
-// the smaller pair of ids comes first.
-export function pairCounts(words, counts) {
+// How often each pair of neighbours occurs, as a Map from the pair's key.
+function pairCounts(words, counts) {
   const found = new Map();
   words.forEach((ids, w) => {
     for (let i = 0; i + 1 < ids.length; i++) {
-      const key = ids[i] * SHIFT + ids[i + 1];
+      const key = keyOf(ids[i], ids[i + 1]);
       found.set(key, (found.get(key) ?? 0) + counts[w]);
     }
   });
   return found;
 }
 
-export function pairOf(key) {
-  return [Math.floor(key / SHIFT), key % SHIFT];
-}
-
 // The pairs as { left, right, count }, the most frequent first; of equals the smaller pair of ids.
 export function ranked(words, counts) {
   const entries = [...pairCounts(words, counts)].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
   return entries.map(([key, count]) => ({ left: pairOf(key)[0], right: pairOf(key)[1], count }));
-}
-
-// `ids` with every pair left, right replaced by `made`, from left to right.
-export function mergePair(ids, left, right, made) {
-  const out = [];
-  for (let i = 0; i < ids.length; i++) {
-    const here = ids[i] === left && ids[i + 1] === right;
-    out.push(here ? made : ids[i]);
-    if (here) i++;
-  }
-  return out;
 }
 
 // Every word so; one that has no such pair is the same array as before.
@@ -86,7 +69,6 @@ export function size(words, counts) {
 }
 
 const utf8 = new TextEncoder();
-const hex = (byte) => byte.toString(16).toUpperCase().padStart(2, "0");
 const times = (n) => (n === 1 ? "once" : `${n} times`);
 const many = (n, thing) => `${n} ${thing}${n === 1 ? "" : "s"}`;
 const TOP = 8;

@@ -88,7 +88,8 @@ def merges(texts: Mapping[str, tuple[str, str]] = TEXTS, step: int = 4) -> None:
         ),
         alt=f"Bytes per token over {n} merges learned from “{own}”: from 1 to "
         f"{rates['the text learned from'][-1]:.2f}, for another text to "
-        f"{rates['another text'][-1]:.2f}. The first tokens made are "
+        f"{rates['another text'][-1]:.2f}. "
+        + ("The first tokens made are " if first else "No pair of neighbours is there to merge")
         + ", ".join(f"“{token}”" for token in first)
         + ".",
     )

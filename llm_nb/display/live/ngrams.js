@@ -2,7 +2,7 @@
 // of the reader's own text costs in bits, and what may come next. The arithmetic is that of
 // llm_nb/models/ngram.py: AddK, AbsoluteDiscount ("interpolated") and KneserNey.
 
-import { bars, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
+import { bars, choice, controls, el, fixed, oncePerFrame, share, slider, summary, textField } from "./kit.js";
 
 export const V = 256;
 
@@ -153,7 +153,7 @@ export function mount(root, data) {
     nextTitle.textContent = cursor ? `At the cursor, after “${text.value.slice(0, cursor).slice(-12)}”` : "At the cursor, where the text begins";
     const probs = nextProbs(one, before);
     const best = probs.map((_, b) => b).sort((a, b) => probs[b] - probs[a] || a - b).slice(0, 8);
-    next.update(best.map((b) => ({ label: nameOf(b), value: probs[b], text: probs[b] < 0.0005 ? "< 0.001" : fixed(probs[b], 3) })));
+    next.update(best.map((b) => ({ label: nameOf(b), value: probs[b], text: share(probs[b]) })));
     rates.update([
       { label: "your text", value: length ? total / length : 0, marked: true },
       { label: "held out", value: paid },

@@ -44,7 +44,7 @@ export function generator(seed) {
   };
 }
 
-// Two independent draws of a standard normal (Box and Muller 1958) make one call's result.
+// One draw of a standard normal from two uniform ones (Box and Muller 1958).
 export function normal(random) {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

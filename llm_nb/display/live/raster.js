@@ -1,9 +1,9 @@
 // A large matrix as a picture, a pixel a cell, with ticks, and lines through the chosen cell.
 
-import { shade } from "./heatmap.js";
+import { mixed, shade } from "./heatmap.js";
 import { el, fixed, set, svg } from "./kit.js";
 
-const COLOURS = Array.from({ length: 256 }, (_, i) => shade(i / 255).fill.match(/\d+/g).map(Number));
+const COLOURS = Array.from({ length: 256 }, (_, i) => mixed(i / 255));
 const share = (at, count) => `${((100 * (at + 0.5)) / count).toFixed(2)}%`;
 
 // A click or a drag calls pick(row, column); the figure must offer native inputs for the same.
@@ -63,7 +63,7 @@ export function mosaic({ title, down, across, pick }) {
 
 // What the colours mean.
 export function colourScale() {
-  const colours = Array.from({ length: 9 }, (_, i) => shade(i / 8).fill).join(", ");
+  const colours = Array.from({ length: 9 }, (_, i) => shade(i / 8)).join(", ");
   return el("p", { class: "colour-scale" }, fixed(-1, 0),
     el("span", { style: `background: linear-gradient(to right, ${colours})` }), "1");
 }

@@ -4,8 +4,8 @@
 
 import { tokenizer } from "./bpe.js";
 import { readModel, reading } from "./gpt2.js";
-import { shade } from "./heatmap.js";
-import { bars, button, calm, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
+import { mixed } from "./heatmap.js";
+import { bars, button, calm, choice, controls, el, fixed, numberField, oncePerFrame, slider, summary, textField } from "./kit.js";
 import { generator } from "./numbers.js";
 import { largest, nextTokenProbs, sample } from "./sampling.js";
 
@@ -20,7 +20,7 @@ export function chance(seed, n) {
 }
 
 // How many of the first items two lists share.
-export function common(a, b) {
+function common(a, b) {
   let n = 0;
   while (n < a.length && n < b.length && a[n] === b[n]) n++;
   return n;
@@ -108,8 +108,7 @@ function run(root, data, model, tokens) {
   const temperature = slider("Temperature", { min: 0, max: 2, step: 0.05, value: 0.8, show: (x) => (x === 0 ? "0: greedy" : fixed(x)) }, draw);
   const topK = slider("Top-k", { min: 0, max: TOP_K.length - 1, step: 1, value: TOP_K.length - 1, show: (i) => String(TOP_K[i] || "all") }, draw);
   const topP = slider("Top-p", { min: 0.05, max: 1, step: 0.05, value: 0.95, show: (x) => (x === 1 ? "1: all" : fixed(x)) }, draw);
-  const seed = el("input", { type: "number", min: 0, max: 999999, step: 1, value: 0, id: "seed", oninput: draw });
-  const seedNode = el("div", { class: "choice" }, el("label", { for: "seed" }, "Seed"), seed);
+  const seed = numberField("Seed", { max: 999999, value: 0 }, draw);
   const paces = [["5", "5 tokens a second"], ["20", "20 tokens a second"], ["", "as fast as it can"]];
   const pace = choice("Pace", paces, calm() ? "" : "20", draw);
   const numbered = (n, what) => Array.from({ length: n }, (_, i) => [String(i), `${what} ${i + 1}`]);
@@ -125,7 +124,7 @@ function run(root, data, model, tokens) {
     draw();
   } });
   const image = new ImageData(context, context);
-  const colours = Array.from({ length: 256 }, (_, i) => [...shade(i / 255).fill.match(/\d+/g).map(Number), 255]);
+  const colours = Array.from({ length: 256 }, (_, i) => [...mixed(i / 255), 255]);
   const drawn = []; // the ids whose rows are in the image
   let drawnOf = "";
   const lookTitle = el("p", { class: "row-title" });
@@ -176,7 +175,7 @@ function run(root, data, model, tokens) {
       else if (writing > 0 && ids.length < context) {
         if (pace.value && written > (before - asked) / 1000 * Number(pace.value)) break;
         [writing, written, counted] = [writing - 1, written + 1, counted + 1];
-        append(sample(probabilities(), chance(Number(seed.value), ids.length)));
+        append(sample(probabilities(), chance(seed.value, ids.length)));
         if (unread()) session.feed(ids[length()]);
         ms += performance.now() - before;
       } else break;
@@ -275,7 +274,7 @@ function run(root, data, model, tokens) {
     message,
     speed,
     said.node,
-    controls(temperature, topK, topP, seedNode, pace),
+    controls(temperature, topK, topP, seed, pace),
     controls(layer, head, who),
     lookTitle,
     pieces,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from llm_nb.display import figures
-from llm_nb.display.live.frame import show_live
+from llm_nb.display.live.frame import show_live, visible
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.web import rounded, web_model, web_script
 from llm_nb.runtime import outputs_are_stored
@@ -15,7 +15,6 @@ from llm_nb.text.bpe import END_OF_TEXT, ByteLevelBPE
 
 PUBLISHED = "../models"  # seen from a chapter's page; the book's build writes it there
 SHOWN = 10
-_SIGNS = str.maketrans({"\n": "↵", "\t": "→", " ": "·"})
 
 
 def writer_data(
@@ -45,13 +44,13 @@ def writer_data(
     small = rounded(model).cpu()
     with torch.no_grad():
         top = small(torch.tensor([ids]))[0, -1].softmax(-1).topk(SHOWN)
-    names = [tokenizer.decode([i]).translate(_SIGNS) for i in top.indices.tolist()]
+    names = [visible(tokenizer.decode([i])) for i in top.indices.tolist()]
     data: dict[str, Any] = {
         "prompt": prompt,
         "end": END_OF_TEXT,
         "look": list(look),
         "preview": {
-            "pieces": [tokenizer.decode([i]).translate(_SIGNS) for i in ids],
+            "pieces": [visible(tokenizer.decode([i])) for i in ids],
             "next": [list(pair) for pair in zip(names, top.values.tolist(), strict=True)],
         },
     }
