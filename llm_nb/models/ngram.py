@@ -145,7 +145,7 @@ class NGram:
         return stream.astype(np.uint64)
 
 
-class _Discounting(NGram):
+class Discounting(NGram):
     """Every count pays a discount; the two models below count differently."""
 
     def __init__(
@@ -169,7 +169,7 @@ class _Discounting(NGram):
         return [replace(level, discount=d) for level, d in pairs]
 
 
-class KneserNey(_Discounting):
+class KneserNey(Discounting):
     """An n-gram language model over ids ``0 … vocab_size - 1``.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
@@ -199,7 +199,7 @@ class KneserNey(_Discounting):
         return self
 
 
-class AbsoluteDiscount(_Discounting):
+class AbsoluteDiscount(Discounting):
     """The same recursion over plain counts.
 
     P_k(w | h) = max(c(hw) - D_k, 0) / c(h·)  +  D_k N(h·) / c(h·) · P_{k-1}(w | h')
