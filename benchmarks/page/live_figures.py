@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOVE = """async () => {
   const slider = document.querySelector("input[type=range]:not(:disabled)");
   const input = slider ?? document.querySelector("textarea, input[type=text], select");
+  if (!input) return null; // the writer before its model is loaded: in_page.py measures that one
   let work = [];
   const native = window.requestAnimationFrame.bind(window);
   let inside = 0;
@@ -71,8 +72,9 @@ def main() -> None:
             file.write_text(document, encoding="utf-8")
             page = browser.new_page(viewport={"width": 800, "height": 900})
             page.goto(file.as_uri())
-            median, high, moved = page.evaluate(MOVE)
-            print(f"{title:58} {median:7.1f} {high:7.1f}  {moved}")
+            if measured := page.evaluate(MOVE):
+                median, high, moved = measured
+                print(f"{title:58} {median:7.1f} {high:7.1f}  {moved}")
             page.close()
         browser.close()
 
