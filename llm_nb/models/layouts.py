@@ -115,6 +115,9 @@ def _read_gpt2(given: Mapping[str, Any]) -> GPT2Config:
 def _write_gpt2(config: GPT2Config) -> dict[str, Any]:
     written = {theirs: getattr(config, ours) for ours, theirs in _GPT2_CONFIG.items()}
     written |= {"attn_pdrop": config.dropout, "embd_pdrop": config.dropout}
+    # transformers presumes GPT-2's own end mark, 50256, which a smaller vocabulary does not have.
+    end = 50256 if config.vocab_size > 50256 else None
+    written |= {"bos_token_id": end, "eos_token_id": end}
     return written | {"activation_function": "gelu_new"}
 
 

@@ -158,7 +158,8 @@ def test_measuring_agrees_with_products_of_another_size():
         started = time.perf_counter()
         torch.matmul(a, a)
         best = min(best, time.perf_counter() - started)
-    assert 1 / 8 < measured_flops(CPU, "fp32") / (2 * 512**3 / best) < 8
+    measured = max(measured_flops(CPU, "fp32") for _ in range(5))  # a busy machine only slows
+    assert 1 / 8 < measured / (2 * 512**3 / best) < 8
 
 
 def test_a_tiny_run_uses_a_small_share_of_the_machine(monkeypatch):
