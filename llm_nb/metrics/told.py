@@ -10,7 +10,7 @@ from typing import NamedTuple
 from llm_nb.data.microworld.judging import Verdict
 
 
-class Told(NamedTuple):
+class StoryScores(NamedTuple):
     """How good a model's stories are."""
 
     n: int
@@ -21,13 +21,13 @@ class Told(NamedTuple):
     bits_per_word: float  # the same for a word
 
 
-def told(verdicts: Sequence[Verdict]) -> Told:
+def story_scores(verdicts: Sequence[Verdict]) -> StoryScores:
     """The verdicts of ``judge`` on many stories together.
 
     ``valid`` is harder on long stories than on short ones; ``faults_per_word`` is not: were every
-    word as likely to be the first fault, this would be its likelihood. ``bits`` is to be compared
-    with the entropy of the language (``measure.true_entropy``): below it a model keeps to what is
-    more probable than stories usually are.
+    word as likely to be wrong, it would be the estimate of that by maximum likelihood. ``bits`` is
+    to be compared with the entropy of the language (``measure.true_entropy``): below it the valid
+    stories are more probable than stories usually are. Short ones are, too: see ``bits_per_word``.
 
     Raises:
         ValueError: there are none.
@@ -38,7 +38,7 @@ def told(verdicts: Sequence[Verdict]) -> Told:
     faults = [v.fault for v in verdicts if v.fault]
     read = sum(v.words for v in good) + sum(fault.at + 1 for fault in faults)
     bits = -math.fsum(v.log2_prob for v in good)
-    return Told(
+    return StoryScores(
         n,
         len(good) / n,
         {kind: k / n for kind, k in Counter(fault.kind for fault in faults).most_common()},
