@@ -101,8 +101,8 @@ def generate(
     Args:
         attention_mask: (B, T), 0 at padding on the left: see ``left_pad``.
         temperature: 0 takes the most probable token each time; the dials are described at
-            ``next_token_probs``, ``penalise_repetition`` and ``block_repeated_ngrams``, which
-            come first, in this order.
+            ``next_token_probs``. Before them come ``penalise_repetition`` and then
+            ``block_repeated_ngrams``.
         stop: the token, or tokens, that end a row. The rest of a finished row is filled with
             the (first) stop token, or with 0 where there is none.
         stop_strings: texts that end a row as soon as its continuation holds one of them.

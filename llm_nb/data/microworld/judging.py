@@ -91,7 +91,7 @@ class Verdict(NamedTuple):
 
 
 def judge(words: Sequence[str], language: str = "en", grammar: Grammar = GRAMMAR) -> Verdict:
-    """Read a text until it ends or has a word that cannot stand there; 0.2 ms a story.
+    """Read a text until it ends or has a word that cannot stand there, in well under a millisecond.
 
     Args:
         words: all of the text, cut as ``Story.words`` cuts; see ``cut`` and ``to_the_end``.
