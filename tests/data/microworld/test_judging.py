@@ -188,7 +188,7 @@ def test_grammar_is_what_no_sentence_has_and_all_else_some_sentence(language):
     """A fault is one of grammar exactly if no word of its class stood at such a place in thousands
     of stories: what is called a fault about the world would be right in another."""
     seen, forms, kinds = learned(language), w.FORMS[language], set()
-    for place, words, at in wrong_words(language, seen, 500, 1):
+    for place, words, at in wrong_words(language, seen, 300, 1):
         fault = judge(words, language).fault
         if fault and fault.at == at:
             written = {sort_of(s, language) for s, form in enumerate(forms) if form == words[at]}
