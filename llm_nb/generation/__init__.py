@@ -6,7 +6,8 @@ book's GPT-2, or its Transformer once ``given`` a source sentence.
 
 from llm_nb.generation.beams import Beams, beam_search
 from llm_nb.generation.decoder import Cache, Decoder, left_pad
-from llm_nb.generation.sampling import generate, next_token_probs, penalise_repetition
+from llm_nb.generation.repetition import block_repeated_ngrams, penalise_repetition
+from llm_nb.generation.sampling import generate, next_token_probs
 from llm_nb.generation.streaming import TextStreamer
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Decoder",
     "TextStreamer",
     "beam_search",
+    "block_repeated_ngrams",
     "generate",
     "left_pad",
     "next_token_probs",

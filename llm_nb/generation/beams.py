@@ -11,7 +11,11 @@ import torch
 from torch import Tensor
 
 from llm_nb.generation.decoder import Decoder, check, extended
-from llm_nb.generation.sampling import penalise_repetition, seen_tokens
+from llm_nb.generation.repetition import (
+    block_repeated_ngrams,
+    penalise_repetition,
+    seen_tokens,
+)
 from llm_nb.models.modes import evaluating
 
 
@@ -32,6 +36,7 @@ def beam_search(
     length_penalty: float = 1.0,
     early_stopping: bool = False,
     repetition_penalty: float = 1.0,
+    no_repeat_ngram: int | None = None,
     stop: int | None = None,
     attention_mask: Tensor | None = None,
 ) -> Beams:
@@ -48,6 +53,7 @@ def beam_search(
             favour longer ones.
         early_stopping: end a row at once when K continuations have finished; otherwise when
             the best that still runs is, at its present length, no better than they are.
+        repetition_penalty, no_repeat_ngram: as in ``generate``, on log-probabilities.
         stop: the token that ends a continuation; it also pads the shorter ones (else 0 does).
 
     Returns:
@@ -69,12 +75,14 @@ def beam_search(
     with evaluating(model):
         cache, new = model.new_cache(B * K, T + max_new_tokens), ids
         for n in range(1, max_new_tokens + 1):
-            logits = model(new, None if mask is None else mask[:, : T + n - 1], cache)[:, -1]
+            seen_mask = None if mask is None else mask[:, : T + n - 1]
+            logits = model(new, seen_mask, cache)[:, -1]
             log_probs = logits.float().log_softmax(-1)  # (B K, V)
             if repetition_penalty != 1:
-                seen_mask = None if mask is None else mask[:, : T + n - 1]
                 seen = seen_tokens(ids, seen_mask, log_probs.size(-1))
                 log_probs = penalise_repetition(log_probs, seen, repetition_penalty)
+            if no_repeat_ngram is not None:
+                log_probs = block_repeated_ngrams(log_probs, ids, no_repeat_ngram, seen_mask)
             V = log_probs.size(-1)
             totals = (scores[:, :, None] + log_probs.view(B, K, V)).view(B, K * V)
             # 2K candidates: even if K of them end here, K are left to go on.

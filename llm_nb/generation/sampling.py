@@ -1,4 +1,4 @@
-"""From logits to the next token: greedy, temperature, top-k, top-p, repetition penalty.
+"""From logits to the next token: greedy, temperature, top-k, top-p, typical.
 
 B rows · T ids of a prompt · V vocabulary
 """
@@ -11,11 +11,20 @@ import torch
 from torch import Tensor
 
 from llm_nb.generation.decoder import Decoder, check, extended
+from llm_nb.generation.repetition import (
+    block_repeated_ngrams,
+    penalise_repetition,
+    seen_tokens,
+)
 from llm_nb.models.modes import evaluating
 
 
 def next_token_probs(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
+    logits: Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    typical_p: float | None = None,
 ) -> Tensor:
     """The distribution that is sampled from, shape (B, V), given logits (B, V).
 
@@ -24,8 +33,12 @@ def next_token_probs(
         top_k: keep the k most probable tokens (Fan et al. 2018, section 5.1).
         top_p: keep the smallest set of most probable tokens whose probability reaches p, the
             nucleus (Holtzman et al. 2020, section 3.1); applied after ``top_k``.
+        typical_p: keep the tokens whose surprise −log p is nearest to the entropy H, as few as
+            reach this probability (locally typical sampling, Meister et al. 2023); applied last,
+            with H of what is left. It can drop the most probable token.
 
-    With ties at a threshold exactly k tokens remain.
+    With ties at a threshold exactly k tokens remain; ``typical_p`` keeps all that are equally near,
+    as ``transformers`` does.
     """
     if temperature < 0:
         raise ValueError(f"temperature is {temperature}: use 0 for greedy, or a positive number")
@@ -33,11 +46,13 @@ def next_token_probs(
         raise ValueError(f"top_k is {top_k}: keep at least 1 token, or None for all")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p is {top_p}: it must be in (0, 1], or None for all")
+    if typical_p is not None and not 0 < typical_p <= 1:
+        raise ValueError(f"typical_p is {typical_p}: it must be in (0, 1], or None for all")
     if temperature == 0:
         return torch.zeros_like(logits).scatter(-1, logits.argmax(-1, keepdim=True), 1.0)
     scaled = logits.float() / temperature
     if top_k is None and top_p is None:
-        return scaled.softmax(-1)
+        return _typical(scaled, scaled.softmax(-1), typical_p)
     # Sorting the whole vocabulary costs as much as a small model's step: only top-p needs it.
     kept, order = scaled.topk(min(top_k or scaled.size(-1), scaled.size(-1)), dim=-1)
     probs = kept.softmax(-1)
@@ -45,25 +60,21 @@ def next_token_probs(
         before = probs.cumsum(-1) - probs  # the probability of all that is more probable
         probs = probs.masked_fill(before >= top_p, 0)
         probs = probs / probs.sum(-1, keepdim=True)
-    return torch.zeros_like(scaled).scatter(-1, order, probs)
+    return _typical(scaled, torch.zeros_like(scaled).scatter(-1, order, probs), typical_p)
 
 
-def penalise_repetition(scores: Tensor, seen: Tensor, penalty: float) -> Tensor:
-    """Scores (B, V) with those of the tokens already ``seen`` (B, V) made smaller.
-
-    A positive score is divided by ``penalty``, a negative one multiplied, so that both fall
-    (Keskar et al. 2019, section 4.1, who suggest 1.2; 1 changes nothing).
-    """
-    if penalty <= 0:
-        raise ValueError(f"repetition_penalty is {penalty}: use 1 for none, or more")
-    return torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
-
-
-def seen_tokens(ids: Tensor, mask: Tensor | None, vocab_size: int) -> Tensor:
-    """(B, V) booleans, True for the tokens that stand in ids (B, T); padding does not count."""
-    real = torch.ones_like(ids) if mask is None else mask.long()
-    counts = torch.zeros(ids.size(0), vocab_size, dtype=torch.long, device=ids.device)
-    return counts.scatter_add_(1, ids, real) > 0
+def _typical(scaled: Tensor, probs: Tensor, mass: float | None) -> Tensor:
+    """probs (B, V), of logits ``scaled``, with what is outside the typical set at 0."""
+    if mass is None or mass == 1:
+        return probs
+    # From the logits, whose differences are exact where probabilities are tiny or all but alike.
+    logs = scaled.masked_fill(probs == 0, -torch.inf).log_softmax(-1)  # (B, V)
+    entropy = -(logs.exp() * logs).nansum(-1, keepdim=True)  # (B, 1), in nats; 0 ln 0 counts 0
+    distance = (-logs - entropy).abs()  # (B, V), infinite where p is 0
+    near, order = distance.sort(-1)
+    inside = (logs.gather(-1, order).exp().cumsum(-1) < mass).sum(-1, keepdim=True)  # (B, 1)
+    farthest = near.gather(-1, inside.clamp(max=near.size(-1) - 1))  # of those that are needed
+    return logs.masked_fill(distance > farthest, -torch.inf).softmax(-1)
 
 
 @torch.inference_mode()
@@ -76,7 +87,9 @@ def generate(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    typical_p: float | None = None,
     repetition_penalty: float = 1.0,
+    no_repeat_ngram: int | None = None,
     stop: int | Sequence[int] | None = None,
     stop_strings: Sequence[str] = (),
     decode: Callable[[list[int]], str] | None = None,
@@ -88,7 +101,8 @@ def generate(
     Args:
         attention_mask: (B, T), 0 at padding on the left: see ``left_pad``.
         temperature: 0 takes the most probable token each time; the dials are described at
-            ``next_token_probs`` and ``penalise_repetition``.
+            ``next_token_probs``. Before them come ``penalise_repetition`` and then
+            ``block_repeated_ngrams``.
         stop: the token, or tokens, that end a row. The rest of a finished row is filled with
             the (first) stop token, or with 0 where there is none.
         stop_strings: texts that end a row as soon as its continuation holds one of them.
@@ -123,10 +137,13 @@ def generate(
                     seen_tokens(prompt, attention_mask, logits.size(-1)) if seen is None else seen
                 )
                 logits = penalise_repetition(logits, seen, repetition_penalty)
+            if no_repeat_ngram is not None:
+                seen_mask = None if mask is None else mask[:, :end]
+                logits = block_repeated_ngrams(logits, ids[:, :end], no_repeat_ngram, seen_mask)
             if temperature == 0:
                 new = logits.argmax(-1, keepdim=True)  # (B, 1)
             else:
-                probs = next_token_probs(logits, temperature, top_k, top_p)
+                probs = next_token_probs(logits, temperature, top_k, top_p, typical_p)
                 new = torch.multinomial(probs.cpu(), 1, generator=generator).to(device)
             new = new.masked_fill(done[:, None], fill)
             ids[:, end : end + 1], end = new, end + 1

@@ -1,4 +1,5 @@
-"""How good a model is: of language, labels, spans, entities, words, translations, transcripts.
+"""How good a model is: of language, labels, spans, entities, words, translations, transcripts,
+and texts of its own.
 
 What is right comes first everywhere, what a model says second: ``accuracy(gold, predicted)``.
 Scores are fractions from 0 to 1, but BLEU, chrF and SQuAD's two are in percent, as published.
@@ -31,6 +32,7 @@ from llm_nb.metrics.text import (
     rouge,
     word_error_rate,
 )
+from llm_nb.metrics.variety import distinct, loop, repeated, self_bleu
 
 __all__ = [
     "EntityScores",
@@ -44,15 +46,19 @@ __all__ = [
     "chinese_tokens",
     "chrf",
     "compressed_bits_per_byte",
+    "distinct",
     "entities",
     "entity_scores",
     "label_scores",
+    "loop",
     "matthews",
     "model_bits_per_byte",
     "pearson",
     "perplexity",
+    "repeated",
     "rouge",
     "segmentation_scores",
+    "self_bleu",
     "span_scores",
     "spearman",
     "squad_tokens",

@@ -2,7 +2,40 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+
+
+def cache_bytes(
+    n_layers: int,
+    batch_size: int,
+    n_heads: int,
+    capacity: int,
+    d_head: int,
+    dtype: torch.dtype = torch.float32,
+) -> int:
+    """Bytes that keys and values take: 2 · layers · B · H · positions · d_k · bytes a number.
+
+    ``KVCache.nbytes`` is what was really taken. With H · d_k = d_model, as in GPT-2, the number of
+    heads makes no difference.
+
+    >>> cache_bytes(12, 1, 12, 1024, 64)  # GPT-2 and one text as long as its context: 72 MiB
+    75497472
+
+    Raises:
+        ValueError: one of the sizes is below 1.
+    """
+    sizes = {
+        "n_layers": n_layers,
+        "batch_size": batch_size,
+        "n_heads": n_heads,
+        "capacity": capacity,
+        "d_head": d_head,
+    }
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} is {size}: it must be at least 1")
+    return 2 * n_layers * batch_size * n_heads * capacity * d_head * dtype.itemsize
 
 
 class KVCache:
@@ -19,6 +52,11 @@ class KVCache:
         self.k = [like.new_empty(shape) for _ in range(n_layers)]
         self.v = [like.new_empty(shape) for _ in range(n_layers)]
         self.capacity, self.length = capacity, 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the keys and values take, filled or not."""
+        return sum(kept.untyped_storage().nbytes() for kept in (*self.k, *self.v))
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append k, v (B, H, T, d_k) of ``layer``; return all of them, (B, H, S, d_k).

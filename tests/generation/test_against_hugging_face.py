@@ -33,6 +33,10 @@ DIALS = [
     {"top_k": 9, "top_p": 0.9, "temperature": 1.3},
     {"repetition_penalty": 1.5},
     {"repetition_penalty": 1.2, "top_k": 20, "temperature": 0.8},
+    {"typical_p": 0.3},
+    {"top_k": 30, "top_p": 0.9, "typical_p": 0.6, "temperature": 1.3},
+    {"no_repeat_ngram_size": 1},
+    {"no_repeat_ngram_size": 2, "repetition_penalty": 1.2, "typical_p": 0.9},
 ]
 
 
@@ -48,7 +52,13 @@ def test_the_same_draws(models, dials, seed):
         pad_token_id=0, **(plain | dials),
     )  # fmt: skip
     generator = torch.Generator().manual_seed(seed)
-    assert torch.equal(generate(ours, prompt, 20, generator=generator, **dials), reference)
+    out = generate(ours, prompt, 20, generator=generator, **ours_of(dials))
+    assert torch.equal(out, reference)
+
+
+def ours_of(dials):
+    """The same options by our names."""
+    return {key.replace("ngram_size", "ngram"): value for key, value in dials.items()}
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.4])

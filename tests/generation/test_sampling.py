@@ -42,6 +42,22 @@ def test_the_dials_on_worked_examples():
     assert_close(both, torch.tensor([1.0, 0.0, 0.0, 0.0]))
 
 
+def test_the_typical_set_can_leave_out_the_most_probable():
+    probs = torch.tensor([[0.5, 0.2, 0.2, 0.1]])
+    # H = 1.2206; the surprises are 0.693, 1.609, 1.609, 2.303: 0.527, 0.389, 0.389, 1.082 away.
+    assert_close(next_token_probs(probs.log(), typical_p=0.3), torch.tensor([[0, 0.5, 0.5, 0]]))
+    assert_close(
+        next_token_probs(probs.log(), typical_p=0.5), torch.tensor([[5.0, 2.0, 2.0, 0.0]]) / 9
+    )
+    assert_close(next_token_probs(probs.log(), typical_p=1), probs)
+    # After top-k: 5/7 and 2/7 with H = 0.598; 0.336 is 0.262 away, 1.253 is 0.654.
+    assert_close(
+        next_token_probs(probs.log(), top_k=2, typical_p=0.7), torch.tensor([[1.0, 0, 0, 0]])
+    )
+    # All alike are equally near: none is better than another.
+    assert_close(next_token_probs(torch.zeros(1, 10), typical_p=0.3), torch.full((1, 10), 0.1))
+
+
 def test_ties_keep_exactly_k():
     assert (next_token_probs(torch.zeros(1, 10), top_k=3) > 0).sum() == 3
 
@@ -172,6 +188,7 @@ def test_generation_leaves_the_mode_as_it_was(model):
         (lambda m: next_token_probs(LOGITS, temperature=-1), "temperature is -1"),
         (lambda m: next_token_probs(LOGITS, top_k=0), "top_k is 0"),
         (lambda m: next_token_probs(LOGITS, top_p=1.5), "top_p is 1.5"),
+        (lambda m: next_token_probs(LOGITS, typical_p=0), "typical_p is 0"),
     ],
 )
 def test_bad_input_is_one_clear_sentence(model, call, message):

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from llm_nb.data.microworld import lexicon as w
+from llm_nb.data.microworld.following import Follower
 from llm_nb.data.microworld.lexicon import Symbol
 from llm_nb.data.microworld.narrator import Narrator
 from llm_nb.data.microworld.reading import reader
-from llm_nb.data.microworld.rendering import Rendered, check_language, render, text_of
+from llm_nb.data.microworld.rendering import Rendered, render, text_of
 from llm_nb.data.microworld.telling import Choice, Grammar, Note
 from llm_nb.data.microworld.world import State
 
@@ -149,37 +150,17 @@ def next_words(
         ValueError: no story begins so; it names the first word that cannot stand there. Or another
             language.
     """
-    check_language(language)
-    forms = w.FORMS[language]
-    narrator = Narrator(grammar)
-    telling = narrator.tell()
-    choice: Choice | None = next(telling)
-    while True:
-        said = [form for symbol in narrator.said if (form := forms[symbol])]
-        for at, (form, word) in enumerate(zip(said, words, strict=False)):
-            if form != word:
-                raise ValueError(f"not a story: word {at} is {word!r}, where only {form} can stand")
-        if len(said) > len(words):
-            return {said[len(words)]: 1.0}
-        left = words[len(said) :]
-        if choice is None:
-            if left:
-                raise ValueError(f"the story has ended before word {len(said)}, {left[0]!r}")
-            return {}
-        options, weights = choice
-        shares = [1] * len(options) if weights is None else weights
-        found = {forms[symbol]: share for symbol, share in zip(options, shares, strict=True)}
-        if not left:
-            return {word: share / sum(shares) for word, share in found.items()}
-        if left[0] not in found:
-            raise ValueError(
-                f"not a story: word {len(said)} is {left[0]!r}, where only {', '.join(found)} "
-                "can stand"
-            )
-        try:
-            choice = telling.send(options[list(found).index(left[0])])
-        except StopIteration:
-            choice = None
+    follower = Follower(language, grammar)
+    for at, word in enumerate(words):
+        if follower.read(word):
+            continue
+        if follower.ended:
+            raise ValueError(f"the story has ended before word {at}, {word!r}")
+        raise ValueError(
+            f"not a story: word {at} is {word!r}, where only {', '.join(follower.shares())} "
+            "can stand"
+        )
+    return follower.shares()
 
 
 def entropy_bits(told: Story, grammar: Grammar = GRAMMAR) -> float:
