@@ -4,6 +4,8 @@ knows no grammar.
 Which word renders which is not marked in the pairs. Model 1 of Brown et al. (1993, section 4.2)
 finds out by expectation–maximisation: from t(f|e), evenly spread at first, how probable each link
 of a target word f to a source word e of its sentence is; from these links, summed, a better t.
+The paper's empty word, which may render anything, is left out: it takes the full stops, which are
+in every sentence, and with them from every translation.
 
 N pairs · S, T source and target positions · V_e, V_f vocabularies
 """
@@ -20,6 +22,7 @@ from llm_nb.models.checks import check_ids
 
 Ids = Sequence[Sequence[int]]
 _ROWS = 4096  # pairs at a time
+_TIE = 1e-4  # links that differ by less are alike: then the place decides, which Model 1 ignores
 
 
 class WordByWord:
@@ -27,8 +30,7 @@ class WordByWord:
 
     Args:
         source_vocab_size, target_vocab_size: V_e and V_f.
-        pad: the id of padding in both; in Model 1's table of source words it stands for NULL,
-            which renders the target words that no source word accounts for.
+        pad: the id of padding in both.
 
     >>> pairs = [[5, 6], [5, 7], [8, 6]], [[3, 4], [3, 2], [9, 4]]
     >>> WordByWord(9, 10).fit(*pairs).translate([8, 7])
@@ -63,8 +65,7 @@ class WordByWord:
         for _ in range(steps):
             counts = torch.zeros(self.sizes)
             for e, f in batches:
-                e = torch.cat([e.new_full((len(e), 1), self.pad), e], 1)  # NULL stands first
-                links = self.links(e, f)  # (N, 1 + S, T)
+                links = self.links(e, f)  # (N, S, T)
                 cells = e[:, :, None] * self.sizes[1] + f[:, None, :]  # of the table, flat
                 counts.view(-1).index_add_(0, cells.flatten(), links.flatten())
             self.t = counts / counts.sum(1, keepdim=True).clamp(min=1e-30)
@@ -72,12 +73,10 @@ class WordByWord:
         return self
 
     def links(self, e: Tensor, f: Tensor) -> Tensor:
-        """P(f_j is linked to e_i) for source e (N, 1 + S), NULL first, and target f (N, T):
-        (N, 1 + S, T), summing to 1 over the source; 0 at padding (Brown et al. 1993, equation 17)."""
-        t = self.t[e[:, :, None], f[:, None, :]]  # (N, 1 + S, T)
-        real = e != self.pad
-        real[:, 0] = True
-        t = t * (real[:, :, None] & (f != self.pad)[:, None, :])
+        """P(f_j is linked to e_i) for source e (N, S) and target f (N, T): (N, S, T), summing to 1
+        over the source; 0 at padding (Brown et al. 1993, equation 17)."""
+        t = self.t[e[:, :, None], f[:, None, :]]  # (N, S, T)
+        t = t * ((e != self.pad)[:, :, None] & (f != self.pad)[:, None, :])
         return t / t.sum(1, keepdim=True).clamp(min=1e-30)
 
     def translate(self, source: Sequence[int]) -> list[int]:
@@ -88,16 +87,18 @@ class WordByWord:
 
     def _most_often(self, batches: list[tuple[Tensor, Tensor]]) -> dict[int, int | None]:
         """For each source word what stands for it most often: each target word is given to the
-        source word, or NULL, that it is most probably linked to; None where that is nothing."""
+        source word that it is most probably linked to, of words alike to the nearest; None where
+        that is nothing."""
         rendered: defaultdict[int, Counter[int | None]] = defaultdict(Counter)
         for e, f in batches:
-            best = self.links(torch.cat([e.new_full((len(e), 1), self.pad), e], 1), f).argmax(1)
+            links = self.links(e, f)
+            best = (links - _TIE * _distances(*links.shape[1:])).argmax(1)  # (N, T)
             for words, others, places in zip(e.tolist(), f.tolist(), best.tolist(), strict=True):
                 linked = Counter[int]()
                 for other, place in zip(others, places, strict=True):
-                    if other != self.pad and place:
-                        rendered[words[place - 1]][other] += 1
-                        linked[place - 1] += 1
+                    if other != self.pad:
+                        rendered[words[place]][other] += 1
+                        linked[place] += 1
                 for i, word in enumerate(words):
                     if word != self.pad and not linked[i]:
                         rendered[word][None] += 1
@@ -114,3 +115,8 @@ class WordByWord:
             ids[b, : len(row)] = torch.as_tensor(row)
         check_ids(ids, self.sizes[side])
         return ids
+
+
+def _distances(S: int, T: int) -> Tensor:
+    """How far target place j is from source place i, (S, T), from 0 to 1."""
+    return (torch.arange(S)[:, None] - torch.arange(T)).abs() / max(S, T)

@@ -16,14 +16,14 @@ TARGETS = [[THE, HOUSE], [THE, BOOK], [A, BOOK]]
 
 
 def written_out(sources, targets, V_e, V_f, steps):
-    """Expectation–maximisation word by word, NULL as source word 0."""
+    """Expectation–maximisation word by word."""
     t = defaultdict(lambda: 1 / V_f)
     for _ in range(steps):
         counts, totals = defaultdict(float), defaultdict(float)
         for source, target in zip(sources, targets, strict=True):
             for f in target:
-                whole = sum(t[e, f] for e in (0, *source))
-                for e in (0, *source):
+                whole = sum(t[e, f] for e in source)
+                for e in source:
                     counts[e, f] += t[e, f] / whole
                     totals[e] += t[e, f] / whole
         t = defaultdict(float, {(e, f): n / totals[e] for (e, f), n in counts.items()})
@@ -50,10 +50,10 @@ def test_words_are_told_apart_that_no_single_pair_tells_apart():
 
 def test_links_are_shares_and_padding_has_none():
     model = WordByWord(5, 5).fit(SOURCES, TARGETS, steps=3)
-    links = model.links(torch.tensor([[0, DAS, HAUS, 0]]), torch.tensor([[THE, HOUSE, 0]]))
+    links = model.links(torch.tensor([[DAS, HAUS, 0]]), torch.tensor([[THE, HOUSE, 0]]))
     assert_close(links.sum(1), torch.tensor([[1.0, 1.0, 0.0]]))
-    assert not links[0, 3].any()
-    assert links[0, 1, 0] > links[0, 2, 0]
+    assert not links[0, 2].any()
+    assert links[0, 0, 0] > links[0, 1, 0]
 
 
 def test_what_renders_nothing_is_left_out():
@@ -63,6 +63,14 @@ def test_what_renders_nothing_is_left_out():
     model = WordByWord(5, 8).fit(sources, targets)
     assert model.dictionary[silent] is None
     assert model.translate([3, silent, 1]) == [7, 5]
+
+
+def test_a_word_that_stands_in_every_pair_and_twice_in_some_is_no_gap():
+    stop = 9  # "." and "。": nothing but the place tells which of two stands for which
+    sources = [[1, stop], [2, stop], [1, stop, 2, stop], [3, stop, 1, stop, 2, stop]]
+    targets = [[4, 8], [5, 8], [4, 8, 5, 8], [6, 8, 4, 8, 5, 8]]
+    model = WordByWord(10, 10).fit(sources, targets)
+    assert model.translate([3, stop, 2, stop]) == [6, 8, 5, 8]
 
 
 @pytest.mark.parametrize(
