@@ -63,10 +63,11 @@ def load(
 
 def has_new_pair(story: Story) -> bool:
     """Whether one of the pairs meets in it that training stories never have."""
-    return any(_new(name, other) for name, other in story.state.met)
+    return any(is_new(name, other) for name, other in story.state.met)
 
 
-def _new(name: Symbol, other: Symbol) -> bool:
+def is_new(name: Symbol, other: Symbol) -> bool:
+    """Whether no training story has this person meet this thing or place."""
     return (name * 31 + other * 17) % 16 == 0
 
 
