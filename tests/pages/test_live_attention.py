@@ -45,8 +45,8 @@ def test_head_mask_temperature_and_cell(open_live, model: GPT2) -> None:
     expect(figure.locator(".row-title")).to_have_text("“Lucy” takes from")
     assert "masked" not in numbers.all_inner_texts()
     figure.get_by_label("Mask").select_option("causal")
-    assert numbers.nth(1).inner_text() == "masked"
-    assert numbers.nth(0).inner_text() == "1.00"
+    expect(numbers.nth(1)).to_have_text("masked")
+    expect(numbers.nth(0)).to_have_text("1.00")
     figure.locator(".heat rect.cell").last.click()  # the last word, looking at itself
     expect(figure.locator(".row-title")).to_have_text("“bucket” takes from")
     steps = figure.locator(".steps").inner_text()

@@ -33,7 +33,7 @@ LOOK = """async () => {
       high: frame.offsetHeight - Math.ceil(root.getBoundingClientRect().height),
       theme: inside.documentElement.dataset.theme,
       wide: inside.documentElement.scrollWidth - inside.documentElement.clientWidth,
-      said: root.querySelector(".summary")?.textContent ?? "",
+      said: [...root.querySelectorAll(".summary")].find((s) => s.checkVisibility())?.textContent ?? "",
       nameless: inputs.filter((i) => !i.labels?.length && !i.textContent.trim() && !i.ariaLabel)
         .map((i) => i.outerHTML.slice(0, 100)),
     });
