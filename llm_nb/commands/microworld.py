@@ -252,9 +252,9 @@ def _count_neighbours(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
 def _count(args: argparse.Namespace, judge: Any) -> dict[str, Any]:
     from itertools import islice
 
-    from llm_nb.data.microworld.batches import BEGIN
     from llm_nb.data.microworld.stories import stories
     from llm_nb.models.ngram import KneserNey
+    from llm_nb.text.vocabulary import BEGIN
 
     begin, stream = judge.vocabulary.special_tokens[BEGIN], []
     for told in islice(stories(args.seed), COUNTED_STORIES):

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from llm_nb.data.examples import Translated
 from llm_nb.text.bpe import ByteLevelBPE
-
-PAD, BEGIN, END = "<pad>", "<s>", "</s>"
+from llm_nb.text.vocabulary import BEGIN, END, PAD
 
 
 def shared_tokenizer(pairs: Sequence[Translated], vocab_size: int) -> ByteLevelBPE:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from llm_nb.data.batches import IGNORE
-from llm_nb.data.microworld.batches import BEGIN, story_batch
+from llm_nb.data.microworld.batches import story_batch
 from llm_nb.data.microworld.stories import Story
 from llm_nb.models.modes import evaluating
 from llm_nb.models.ngram import KneserNey
-from llm_nb.text.vocabulary import Vocabulary
+from llm_nb.text.vocabulary import BEGIN, Vocabulary
 
 Bits = list[NDArray[np.float64]]
 

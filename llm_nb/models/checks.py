@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -62,3 +63,16 @@ def check_range(name: str, ids: Tensor, size: int, remedy: str) -> None:
     if low < 0 or high >= size:
         wrong = low if low < 0 else high
         raise ValueError(f"{name} {wrong} is outside 0 … {size - 1}: {remedy}")
+
+
+def source_of_row(rows: int, n: int, device: torch.device) -> Tensor:
+    """(rows,) which of n sources each row of a decoder continues: 0, 0, 1, 1, … for two a source.
+
+    Raises:
+        ValueError: the rows do not divide among the sources.
+    """
+    if rows < 1 or rows % n:
+        raise ValueError(
+            f"{rows} rows do not divide among {n} sources: use the same number for each"
+        )
+    return torch.arange(n, device=device).repeat_interleave(rows // n)

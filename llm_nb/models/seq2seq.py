@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from llm_nb.models.checks import check_ids, check_shares, check_sizes
+from llm_nb.models.modes import evaluating
 from llm_nb.models.seq2seq_decoding import Continued, State
 
 
@@ -223,10 +224,5 @@ class Seq2Seq(nn.Module):
     def given(self, source: Tensor) -> Continued:
         """The decoder with ``source`` (N, S) read once, as in evaluation and without gradients:
         a language model over the target, to be continued like any other."""
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                return Continued(self, self.encode(source))
-        finally:
-            self.train(was_training)
+        with evaluating(self), torch.no_grad():
+            return Continued(self, self.encode(source))

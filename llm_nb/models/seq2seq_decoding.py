@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from llm_nb.models.checks import source_of_row
+
 if TYPE_CHECKING:
     from llm_nb.models.seq2seq import Annotations, Seq2Seq
 
@@ -68,13 +70,7 @@ class Continued:
 
     def new_cache(self, batch_size: int, capacity: int | None = None) -> Remembered:
         """The memory of ``batch_size`` rows that have written nothing; it needs no capacity."""
-        n = self.annotations.mask.size(0)
-        if batch_size < 1 or batch_size % n:
-            raise ValueError(
-                f"{batch_size} rows do not divide among {n} sources: use the same number for each"
-            )
-        device = self.annotations.mask.device
-        sources = torch.arange(n, device=device).repeat_interleave(batch_size // n)
+        sources = source_of_row(batch_size, self.annotations.mask.size(0), self.device)
         return Remembered(self.annotations, sources)
 
     @property

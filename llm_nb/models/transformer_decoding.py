@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from llm_nb.models.cache import KVCache
+from llm_nb.models.checks import source_of_row
 from llm_nb.models.transformer_layers import Memory
 
 if TYPE_CHECKING:
@@ -103,10 +104,4 @@ class Conditioned:
         return self.train(False)
 
     def _sources(self, rows: int) -> Tensor:
-        """(B,) the source of each row: 0, 0, 1, 1, … for two rows a source."""
-        n = self.memory.mask.size(0)
-        if rows < 1 or rows % n:
-            raise ValueError(
-                f"{rows} rows do not divide among {n} sources: use the same number for each"
-            )
-        return torch.arange(n, device=self.memory.mask.device).repeat_interleave(rows // n)
+        return source_of_row(rows, self.memory.mask.size(0), self.memory.mask.device)

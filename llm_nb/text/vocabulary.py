@@ -16,6 +16,7 @@ import numpy as np
 from llm_nb.files import write_whole
 
 PAD, UNK = "<pad>", "<unk>"
+BEGIN, END = "<s>", "</s>"  # marks of a text, for those who want them as special tokens
 
 
 class Vocabulary:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from llm_nb.runtime import PRECISIONS
 
 OptimizerName = Literal["adamw", "sgd"]
-ScheduleName = Literal["cosine", "linear", "constant"]
+ScheduleName = Literal["cosine", "linear", "inverse_sqrt", "constant"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ def factor(
     """0 → 1 in ``warmup`` steps, then as the schedule says.
 
     ``"cosine"`` (Loshchilov & Hutter 2017, equation 5) and ``"linear"`` fall to ``final`` at the
-    end; ``"constant"`` stays at 1.
+    end; ``"inverse_sqrt"`` falls with the root of the steps, wherever the run ends (Vaswani et al.
+    2017, equation 3, over its peak); ``"constant"`` stays at 1.
 
     Args:
         step: 0-based; the first step already moves, at 1/warmup.
@@ -28,6 +29,8 @@ def factor(
         return (step + 1) / warmup
     if schedule == "constant":
         return 1.0
+    if schedule == "inverse_sqrt":
+        return math.sqrt(max(1, warmup) / (step + 1))
     progress = min(1.0, (step - warmup) / max(1, steps - warmup))
     falling = 0.5 * (1 + math.cos(math.pi * progress)) if schedule == "cosine" else 1 - progress
     return final + (1 - final) * falling

@@ -2,9 +2,10 @@
 
 import pytest
 
-from llm_nb.data.bilingual import BEGIN, END, PAD, encoded_pairs, shared_tokenizer
+from llm_nb.data.bilingual import encoded_pairs, shared_tokenizer
 from llm_nb.data.examples import Translated
 from llm_nb.data.padding import SequencePairs
+from llm_nb.text.vocabulary import BEGIN, END, PAD
 
 PAIRS = [
     Translated("The cat sat.", "猫坐下了。"),

@@ -8,13 +8,14 @@ import torch
 from torch import nn
 
 from llm_nb.data.microworld import story
-from llm_nb.data.microworld.batches import BEGIN, held_out, word_vocabulary
+from llm_nb.data.microworld.batches import held_out, word_vocabulary
 from llm_nb.data.microworld.measure import words
 from llm_nb.data.microworld.stories import drive
 from llm_nb.metrics.language import total_bits
 from llm_nb.metrics.stories import StoryJudge
 from llm_nb.models.ngram import KneserNey
 from llm_nb.models.recurrent_lm import RecurrentLM, RecurrentLMConfig
+from llm_nb.text.vocabulary import BEGIN
 
 VOCABULARY = word_vocabulary()
 TOLD = held_out(7)

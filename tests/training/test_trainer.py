@@ -192,6 +192,11 @@ def test_the_schedule_climbs_then_falls_to_its_end(schedule):
 
 def test_a_constant_schedule_stays():
     assert [factor("constant", s, 4, 2) for s in range(4)] == [0.5, 1, 1, 1]
+    # Vaswani et al. 2017, equation 3, over its peak, which is at the last step of the warm-up
+    rates = [512**-0.5 * min(n**-0.5, n * 40**-1.5) for n in range(1, 200)]
+    falling = [max(rates) * factor("inverse_sqrt", n - 1, 99, 40) for n in range(1, 200)]
+    assert falling == pytest.approx(rates)
+    assert [factor("inverse_sqrt", s, 9) for s in (0, 3)] == [1, 0.5]  # no warm-up
 
 
 @pytest.mark.parametrize(

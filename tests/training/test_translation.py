@@ -4,8 +4,7 @@ import torch
 
 from llm_nb.data import bilingual
 from llm_nb.data.feeds import Feed
-from llm_nb.data.microworld.batches import BEGIN
-from llm_nb.data.microworld.translating import END, encoded, passages, vocabularies, written
+from llm_nb.data.microworld.translating import encoded, passages, vocabularies, written
 from llm_nb.data.padding import SequencePairs, pad
 from llm_nb.data.tasks import load_task
 from llm_nb.generation.translating import translate
@@ -13,6 +12,7 @@ from llm_nb.metrics.alignment import share_aligned
 from llm_nb.metrics.text import bleu
 from llm_nb.models.transformer import Transformer, TransformerConfig
 from llm_nb.models.word_by_word import WordByWord
+from llm_nb.text.vocabulary import BEGIN, END, PAD
 from llm_nb.training import TrainConfig, Trainer
 
 
@@ -51,7 +51,7 @@ def test_real_pairs_or_what_stands_in_for_them(monkeypatch, capsys):
     assert "LLM_NB_DATA" in line
     assert "The microworld stands in" in line
     bpe = bilingual.shared_tokenizer(data.train, 700)
-    pad_id, begin, end = (bpe.special_tokens[m] for m in ("<pad>", "<s>", "</s>"))
+    pad_id, begin, end = (bpe.special_tokens[m] for m in (PAD, BEGIN, END))
     pairs = bilingual.encoded_pairs(data.train, bpe, longest=256)
     torch.manual_seed(0)
     sizes = {"d_model": 32, "d_ff": 64, "n_heads": 2, "n_encoder_layers": 1, "n_decoder_layers": 1}

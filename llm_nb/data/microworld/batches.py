@@ -17,9 +17,8 @@ from llm_nb.data.microworld import lexicon as w
 from llm_nb.data.microworld.rendering import check_language
 from llm_nb.data.microworld.stories import GRAMMAR, Story, story
 from llm_nb.data.microworld.telling import Grammar
-from llm_nb.text.vocabulary import Vocabulary
+from llm_nb.text.vocabulary import BEGIN, Vocabulary
 
-BEGIN = "<s>"
 HELD_OUT = 1 << 32  # held-out stories count from here on, so that no training story is one of them
 WINDOW = 4  # batches whose stories are sorted by length: 7 % of batches of 16 are padding, not 19 %
 

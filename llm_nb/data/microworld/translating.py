@@ -15,14 +15,13 @@ from functools import cached_property
 from itertools import islice
 
 from llm_nb.data.microworld import lexicon as w
-from llm_nb.data.microworld.batches import BEGIN, word_vocabulary
+from llm_nb.data.microworld.batches import word_vocabulary
 from llm_nb.data.microworld.lexicon import Symbol
 from llm_nb.data.microworld.rendering import text_of
 from llm_nb.data.microworld.stories import story
 from llm_nb.data.microworld.tasks import is_new
-from llm_nb.text.vocabulary import Vocabulary
+from llm_nb.text.vocabulary import BEGIN, END, Vocabulary
 
-END = "</s>"
 PARTS = {"train": 0, "validation": 1 << 33, "unseen": 1 << 34}  # number of the first story
 SENTENCES = 11  # the fewest that a story has: three people, a thing, four events, the end in three
 _NAMES, _OTHERS = frozenset(w.NAMES), frozenset((*w.PLACES, *w.THINGS))

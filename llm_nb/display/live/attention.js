@@ -4,7 +4,7 @@
 
 import { heat } from "./heatmap.js";
 import { bars, choice, controls, el, fixed, oncePerFrame, slider, summary, textField } from "./kit.js";
-import { largest } from "./sampling.js";
+import { best } from "./sampling.js";
 import { dot, entropy, generator, layerNorm, matmul, normal, softmax, unpack } from "./numbers.js";
 
 export const MASKS = {
@@ -116,10 +116,10 @@ export function mount(root, data) {
       text: scores[i][s] === -Infinity ? "masked" : fixed(weights[i][s]),
     })));
     explain(q[i], k[j], scores[i], weights[i]);
-    const [[best]] = largest(weights[i], 1);
+    const most = best(weights[i]);
     const open = scores[i].filter((x) => x > -Infinity).length;
     said.say(
-      `In head ${Number(head.value) + 1}, “${pieces[i]}” looks most at “${pieces[best]}”, with ${fixed(weights[i][best])} of its weight; ` +
+      `In head ${Number(head.value) + 1}, “${pieces[i]}” looks most at “${pieces[most]}”, with ${fixed(weights[i][most])} of its weight; ` +
       `its row has ${fixed(entropy(weights[i]))} bits of at most ${fixed(Math.log2(open))}.`,
     );
   }

@@ -8,13 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from llm_nb.data.microworld.batches import BEGIN
 from llm_nb.display import figures
 from llm_nb.display.live.frame import pack, show_live, visible
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.models.modes import evaluating
 from llm_nb.text.bpe import ByteLevelBPE
-from llm_nb.text.vocabulary import Vocabulary
+from llm_nb.text.vocabulary import BEGIN, Vocabulary
 
 WIDEST, LONGEST = 4, 5  # beams and tokens that the reader can ask for
 Path = tuple[int, ...]  # the ids of a continuation

@@ -7,7 +7,7 @@ import { readModel, reading } from "./gpt2.js";
 import { mixed } from "./heatmap.js";
 import { bars, button, calm, choice, controls, el, fixed, numberField, oncePerFrame, slider, summary, textField } from "./kit.js";
 import { generator } from "./numbers.js";
-import { largest, nextTokenProbs, sample } from "./sampling.js";
+import { best, largest, nextTokenProbs, sample } from "./sampling.js";
 
 const SLICE = 12; // milliseconds of a frame's 16 that the model may take
 const SHOWN = 10;
@@ -208,9 +208,9 @@ function run(root, data, model, tokens) {
     message.textContent = full() || note;
     message.hidden = !message.textContent;
     if (writing) return;
-    const at = weights.indexOf(Math.max(...weights));
-    const [[best, p]] = largest(probabilities(), 1);
-    said.say(`${ids.length} tokens of at most ${context}. Most probable next: “${tokens.show(best)}”, with ${fixed(p)}. ` +
+    const at = best(weights);
+    const [[likeliest, p]] = largest(probabilities(), 1);
+    said.say(`${ids.length} tokens of at most ${context}. Most probable next: “${tokens.show(likeliest)}”, with ${fixed(p)}. ` +
       `Token ${t + 1}, “${shown(t)}”, looks most at token ${at + 1}, “${shown(at)}”, with ${fixed(weights[at])}.`);
   }
 

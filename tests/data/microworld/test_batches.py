@@ -8,7 +8,8 @@ import torch
 from llm_nb.data.batches import IGNORE
 from llm_nb.data.feeds import Feed
 from llm_nb.data.microworld import story
-from llm_nb.data.microworld.batches import BEGIN, StoryBatches, held_out, word_vocabulary
+from llm_nb.data.microworld.batches import StoryBatches, held_out, word_vocabulary
+from llm_nb.text.vocabulary import BEGIN
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

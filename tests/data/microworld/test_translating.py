@@ -4,10 +4,8 @@ import pytest
 
 from llm_nb.data.microworld import lexicon as w
 from llm_nb.data.microworld import story
-from llm_nb.data.microworld.batches import BEGIN
 from llm_nb.data.microworld.tasks import is_new
 from llm_nb.data.microworld.translating import (
-    END,
     PARTS,
     SENTENCES,
     encoded,
@@ -15,6 +13,7 @@ from llm_nb.data.microworld.translating import (
     vocabularies,
     written,
 )
+from llm_nb.text.vocabulary import BEGIN, END
 
 
 def test_a_passage_has_one_translation_only():

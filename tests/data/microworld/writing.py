@@ -10,12 +10,12 @@ from torch import Tensor
 
 from llm_nb.data.batches import IGNORE
 from llm_nb.data.examples import Summarised
-from llm_nb.data.microworld.batches import BEGIN, word_vocabulary
+from llm_nb.data.microworld.batches import word_vocabulary
 from llm_nb.data.microworld.cutting import cut
 from llm_nb.generation import generate, left_pad
 from llm_nb.models.gpt2 import GPT2
 from llm_nb.shipped import microworld_model
-from llm_nb.text.vocabulary import Vocabulary
+from llm_nb.text.vocabulary import BEGIN, Vocabulary
 from llm_nb.training import TrainConfig, Trainer
 from tests.data.microworld.networks import padded, shuffled
 
